@@ -1,0 +1,99 @@
+#include "apps/cli.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+
+#include "comm/agree.h"
+#include "comm/transports.h"
+#include "core/launcher.h"
+#include "core/log.h"
+#include "core/version.h"
+
+namespace pgan::apps {
+namespace {
+
+bool print_version_if_asked(const char* program, const Arguments& arguments) {
+  if (std::ranges::find(arguments, "--version") == arguments.end()) return false;
+  if (first_of_the_job()) std::fputs(version_text(program).c_str(), stdout);
+  return true;
+}
+
+[[noreturn]] void leave(ExitCode code) {
+  std::fflush(nullptr);
+  _exit(static_cast<int>(code));  // static destructors of libraries may wait for threads
+}
+
+void print_error(const char* program, const std::string& message) {
+  log_file_only(std::string("error: ") + message);
+  std::fprintf(stderr, "%s: error: %s\n", program, message.c_str());
+}
+
+ExitCode run_body(const char* program, const Arguments& arguments, comm::Communicator& host,
+                  const std::function<ExitCode(const Arguments&, comm::Communicator&)>& body) {
+  try {
+    return body(arguments, host);
+  } catch (const comm::AgreedError& error) {
+    if (host.rank() == 0) print_error(program, error.what());
+    return error.code();
+  } catch (...) {
+    const Failure failure = current_failure();
+    const std::string where =
+        host.size() == 1 ? "" : "rank " + std::to_string(host.rank()) + " on " + host_name() + ": ";
+    print_error(program, where + failure.message);
+    std::fflush(nullptr);
+    host.abort(failure.code);
+  }
+  return ExitCode::internal;  // abort() does not return
+}
+
+}  // namespace
+
+bool wants_help(const Arguments& arguments) {
+  return std::ranges::any_of(arguments,
+                             [](const std::string& a) { return a == "--help" || a == "-h"; });
+}
+
+std::string version_text(const char* program) {
+  const BuildInfo build = build_info();
+  return std::string(program) + " " + build.version + " (git " + build.git + ")\n" + "LibTorch " +
+         build.libtorch + "\n" + "MPI " + comm::mpi_version() + "\n" + "compiler " +
+         build.compiler + "\n";
+}
+
+int run_serial(const char* program, int argc, char** argv,
+               const std::function<ExitCode(const Arguments&)>& body) {
+  const Arguments arguments(argv + 1, argv + argc);
+  try {
+    if (print_version_if_asked(program, arguments)) return 0;
+    return static_cast<int>(body(arguments));
+  } catch (...) {
+    const Failure failure = current_failure();
+    print_error(program, failure.message);
+    return static_cast<int>(failure.code);
+  }
+}
+
+void run_parallel(const char* program, int argc, char** argv,
+                  const std::function<ExitCode(const Arguments&, comm::Communicator&)>& body) {
+  const Arguments arguments(argv + 1, argv + argc);
+  if (print_version_if_asked(program, arguments)) leave(ExitCode::ok);
+  std::signal(SIGPIPE, SIG_IGN);
+  std::unique_ptr<comm::Communicator> host;
+  try {
+    host = comm::open_host();
+  } catch (...) {
+    const Failure failure = current_failure();
+    if (first_of_the_job()) print_error(program, failure.message);
+    leave(failure.code);
+  }
+  start_log(host->rank(), host_name());
+  const ExitCode code = run_body(program, arguments, *host, body);
+  host.reset();
+  comm::finalize();
+  leave(code);
+}
+
+}  // namespace pgan::apps

@@ -1,0 +1,97 @@
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+
+#include <ATen/Parallel.h>
+
+#include "apps/pgan_data/commands.h"
+#include "apps/pgan_data/interrupt.h"
+#include "core/error.h"
+
+namespace pgan::apps {
+namespace {
+
+struct Command {
+  const char* name;
+  const char* summary;
+  ExitCode (*run)(const Arguments&);
+};
+
+constexpr Command kCommands[] = {
+    {"synth", "draws labelled faces, any size, from a seed", synth_command},
+    {"pack", "imports a folder of pictures or a CelebA layout into a pack", pack_command},
+    {"info", "describes a pack", info_command},
+    {"verify", "reads all of a pack and compares the checksums", verify_command},
+    {"sheet", "draws a contact sheet of a pack, with labels", sheet_command},
+};
+
+void print_help() {
+  std::cout
+      << "Usage: pgan-data COMMAND [options]\n\nMakes and inspects packs, the image sets that "
+         "pgan-train reads.\n\nCommands:\n";
+  for (const Command& command : kCommands) {
+    std::printf("  %-8s %s\n", command.name, command.summary);
+  }
+  std::cout << "\npgan-data COMMAND --help lists a command's options; --version names the build.\n";
+}
+
+ExitCode run(const Arguments& arguments) {
+  if (arguments.empty()) throw ConfigError("a command is needed (--help lists them)");
+  if (arguments[0] == "--help" || arguments[0] == "-h") {
+    print_help();
+    return ExitCode::ok;
+  }
+  for (const Command& command : kCommands) {
+    if (arguments[0] == command.name) return command.run({arguments.begin() + 1, arguments.end()});
+  }
+  throw ConfigError("unknown command '" + arguments[0] +
+                    "': expected synth, pack, info, verify or sheet (--help tells what they do)");
+}
+
+}  // namespace
+
+bool parse_command(const Arguments& given, const std::string& usage, const OptionSet::Visit& visit,
+                   const std::vector<std::string>& positional) {
+  Arguments arguments = given;
+  std::replace(arguments.begin(), arguments.end(), std::string("-h"), std::string("--help"));
+  bool help = false;
+  const OptionSet options(
+      [&](OptionVisitor& visitor) {
+        visit(visitor);
+        visitor.group("Other");
+        visitor.field("help", help, "print this text");
+      },
+      positional);
+  const std::string text = options.help();
+  options.assign(options.parse_command_line(arguments));
+  if (help) std::cout << "Usage: " << usage << "\n" << text;
+  return !help;
+}
+
+void require_option(const std::string& name, const std::string& value, const std::string& example) {
+  if (value.empty()) throw ConfigError(name + " is needed, e.g. " + example);
+}
+
+}  // namespace pgan::apps
+
+int main(int argc, char** argv) {
+  using namespace pgan;
+  // Pictures are shared out over threads of our own; LibTorch's would fight them for the
+  // processors.
+  at::set_num_threads(1);
+  apps::note_interrupts();
+  int interrupted = 0;
+  const int status =
+      apps::run_serial("pgan-data", argc, argv, [&](const apps::Arguments& arguments) {
+        try {
+          return apps::run(arguments);
+        } catch (const apps::Interrupted& reason) {
+          interrupted = reason.signal;
+          return ExitCode::ok;
+        }
+      });
+  if (interrupted == 0) return status;
+  std::cerr << "pgan-data: stopped by signal " << interrupted
+            << "; nothing half-made was left behind\n";
+  apps::die_of(interrupted);
+}

@@ -1,0 +1,274 @@
+#include "apps/pgan_train/config.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "checkpoint/load.h"
+#include "core/log.h"
+
+namespace pgan::apps {
+namespace fs = std::filesystem;
+namespace {
+
+/// Options that may differ between the parts of one run: places, length, intervals, resources.
+constexpr std::string_view kFree[] = {"config",
+                                      "run",
+                                      "resume",
+                                      "dry-run",
+                                      "override",
+                                      "preset",
+                                      "data",
+                                      "device",
+                                      "progress",
+                                      "threads",
+                                      "total-kimg",
+                                      "max-steps",
+                                      "tick-kimg",
+                                      "snapshot-kimg",
+                                      "checkpoint-kimg",
+                                      "keep-last",
+                                      "keep-every-kimg",
+                                      "loader-threads",
+                                      "prefetch",
+                                      "bucket-mib",
+                                      "timeout",
+                                      "drain-timeout"};
+
+bool defines_experiment(const std::string& name) {
+  return std::ranges::find(kFree, name) == std::end(kFree);
+}
+
+OptionSet option_set(TrainConfig& config) {
+  return OptionSet([&config](OptionVisitor& visitor) { config.visit(visitor); });
+}
+
+/// The model decides which options exist, so it is looked for first, without parsing.
+std::string model_in(const Arguments& arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i].starts_with("--model=")) return arguments[i].substr(8);
+    if (arguments[i] == "--model" && i + 1 < arguments.size()) return arguments[i + 1];
+  }
+  return TrainConfig{}.model;
+}
+
+TrainConfig config_for(const std::string& model) {
+  TrainConfig config;
+  config.model = model;
+  config.recipe = models::find_recipe(model).options();
+  return config;
+}
+
+OptionValues preset_values(const models::RecipeOptions& recipe, const std::string& name) {
+  std::string known;
+  for (const models::Preset& preset : recipe.presets()) {
+    if (preset.name == name) return {preset.values.begin(), preset.values.end()};
+    known += (known.empty() ? "" : ", ") + std::string(preset.name);
+  }
+  throw ConfigError("--preset " + name + ": no such preset; there is " + known);
+}
+
+std::string given(const OptionValues& values, const std::string& name) {
+  const auto found = values.find(name);
+  return found == values.end() ? "" : found->second;
+}
+
+/// `wanted` (what the user asked for) against `had` (what the run was begun with).
+void check_same_experiment(const OptionValues& wanted, const OptionValues& had,
+                           const std::string& run) {
+  std::string differences;
+  for (const auto& [name, value] : wanted) {
+    const auto before = had.find(name);
+    if (!defines_experiment(name) || before == had.end() || before->second == value) continue;
+    if (!differences.empty()) differences += ", ";
+    differences += "--" + name + " " + value + " (the run has " + before->second + ")";
+  }
+  if (differences.empty()) return;
+  throw ConfigError("cannot resume " + run + " with " + differences +
+                    ": these define the experiment; leave them out, choose another --run, or "
+                    "insist with --override");
+}
+
+/// What a run to be resumed was begun with; empty for a fresh run.
+OptionValues begun_with(const OptionValues& asked, const std::string& model) {
+  TrainConfig config = config_for(model);
+  option_set(config).assign(asked);
+  const ResumePoint point = resume_point(config);
+  if (point.folder.empty()) return {};
+  const checkpoint::Found found = checkpoint::open_newest(point.folder);
+  if (found.manifest.recipe != model) {
+    throw ConfigError(point.folder + " holds a run of --model " + found.manifest.recipe + ", not " +
+                      model + ": choose another --run, or the model that fits");
+  }
+  OptionValues known;
+  const OptionValues all = option_set(config).values();
+  for (const auto& [name, value] : found.manifest.config) {
+    if (all.contains(name)) known[name] = value;
+  }
+  return known;
+}
+
+/// Text of a value after it went through its field, so that 0.0010 equals 0.001.
+OptionValues normalised(const OptionValues& values, const std::string& model) {
+  TrainConfig config = config_for(model);
+  const OptionSet options = option_set(config);
+  options.assign(values);
+  OptionValues result, all = options.values();
+  for (const auto& [name, value] : values) result[name] = all.at(name);
+  return result;
+}
+
+void merge_under(OptionValues& values, const OptionValues& lower) {
+  values.insert(lower.begin(), lower.end());  // keeps what is there
+}
+
+void make_absolute(OptionValues& values, const std::string& name) {
+  const auto found = values.find(name);
+  if (found == values.end() || found->second.empty()) return;
+  found->second = fs::absolute(found->second).lexically_normal().string();
+}
+
+bool has_checkpoint(const fs::path& run) {
+  return !checkpoint::list(run).empty();
+}
+
+}  // namespace
+
+void TrainConfig::visit(OptionVisitor& visitor) {
+  visitor.group("What to train");
+  visitor.field("model", model, "the model: progressive");
+  visitor.field("data", data, "the pack to train on, a folder made by pgan-data pack");
+  visitor.field("run", run, "the run's folder; default: the next free number under checkpoints/");
+  visitor.field(
+      "resume", resume,
+      "auto: go on from the run's newest whole checkpoint if there is one; none: a fresh run; or a "
+      "checkpoint's or run's folder to start from");
+  visitor.field("preset", preset, "a named bundle of settings (listed at the end)");
+  visitor.field("config", config, "an INI file of options, e.g. a run's config.ini");
+  visitor.field("override", override_run,
+                "resume although options that define the experiment differ");
+  visitor.field("dry-run", dry_run, "check everything, print the plan, and train nothing");
+  schedule.visit(visitor);
+  training.visit(visitor);
+  if (recipe != nullptr) recipe->visit(visitor);
+  visitor.group("Reports");
+  visitor.field("progress", progress,
+                "auto, bar (one updating line), lines (one a minute) or none");
+  visitor.group("Machine");
+  visitor.field("device", device, "auto, cpu or cuda");
+  visitor.field("precision", precision, "fp32, or fp64 for verification on the CPU");
+  visitor.field("threads", threads,
+                "CPU threads a rank computes with; 0: the host's cores shared among its ranks");
+  loader.visit(visitor);
+  comm.visit(visitor);
+  reducer.visit(visitor);
+  visitor.group("Checkpoints");
+  store.visit(visitor);
+}
+
+void TrainConfig::validate() const {
+  if (threads < 0 || threads > 1024) {
+    throw ConfigError("--threads " + std::to_string(threads) + ": expected 0 (automatic) to 1024");
+  }
+  if (progress != "auto" && progress != "bar" && progress != "lines" && progress != "none") {
+    throw ConfigError("--progress " + progress + ": expected auto, bar, lines or none");
+  }
+  schedule.validate();
+  training.validate();
+  recipe->validate();
+  loader.validate();
+  comm.validate();
+  reducer.validate();
+  store.validate();
+}
+
+OptionValues TrainConfig::lasting_values() {
+  OptionValues values = option_set(*this).values();
+  for (const char* name : {"run", "resume", "config", "dry-run", "override"}) values.erase(name);
+  return values;
+}
+
+ResumePoint resume_point(const TrainConfig& config) {
+  if (config.resume == "none") {
+    if (!config.run.empty() && has_checkpoint(config.run)) {
+      throw ConfigError(
+          "--resume none, but " + config.run +
+          " holds checkpoints: choose another --run, or --resume auto to go on with it");
+    }
+    return {};
+  }
+  if (config.resume != "auto") {
+    if (!fs::is_directory(config.resume)) {
+      throw ConfigError("--resume " + config.resume +
+                        ": expected auto, none or a checkpoint's or run's folder");
+    }
+    if (!config.run.empty() && has_checkpoint(config.run)) {
+      throw ConfigError("--resume " + config.resume + ", but " + config.run +
+                        " holds checkpoints of its own: choose another --run");
+    }
+    return {config.resume, false};
+  }
+  if (config.run.empty() || !has_checkpoint(config.run)) return {};
+  return {config.run, true};
+}
+
+OptionValues resolve_values(const Arguments& arguments, int ranks) {
+  std::string model = model_in(arguments);
+  TrainConfig shape = config_for(model);
+  OptionValues values = option_set(shape).parse_command_line(arguments);
+  if (const std::string file = given(values, "config"); !file.empty()) {
+    merge_under(values, option_set(shape).parse_config(file));
+  }
+  if (const std::string preset = given(values, "preset"); !preset.empty()) {
+    merge_under(values, preset_values(*shape.recipe, preset));
+  }
+  for (const char* path : {"data", "run"}) make_absolute(values, path);
+  if (const std::string resume = given(values, "resume"); resume != "auto" && resume != "none") {
+    make_absolute(values, "resume");
+  }
+  values = normalised(values, model);
+  const OptionValues had = begun_with(values, model);
+  if (!had.empty() && given(values, "override") != "true") {
+    check_same_experiment(values, had, given(values, values.contains("run") ? "run" : "resume"));
+  }
+  merge_under(values, had);
+  if (had.empty() && !values.contains("preset") && !values.contains("minibatch")) {
+    if (const auto preset = shape.recipe->default_preset(ranks)) {
+      merge_under(values, {preset->values.begin(), preset->values.end()});
+      log_info("no --preset or --minibatch: minibatch " + given(values, "minibatch") + " (" +
+               std::string(preset->name) + ", the smallest that fits " + std::to_string(ranks) +
+               " rank" + (ranks == 1 ? ")" : "s)"));
+    }
+  }
+  values["model"] = model;
+  return values;
+}
+
+TrainConfig make_config(const OptionValues& values) {
+  TrainConfig config = config_for(given(values, "model"));
+  option_set(config).assign(values);
+  return config;
+}
+
+std::string train_help(const Arguments& arguments) {
+  TrainConfig config = config_for(model_in(arguments));
+  std::string text =
+      "pgan-train: trains a GAN on one rank or many. Defaults in [brackets].\n\n"
+      "  pgan-train --data PACK                       one rank\n"
+      "  mpirun -np 16 pgan-train --data PACK         16 ranks, the same training\n"
+      "  mpirun -np 16 pgan-train --run DIR           goes on with a run\n" +
+      option_set(config).help() +
+      "  --help                      this text\n  --version                   "
+      "versions\n\nModels:\n";
+  for (const models::RecipeEntry& entry : models::recipes()) {
+    text += "  " + std::string(entry.name) + ": " + std::string(entry.summary) + "\n";
+  }
+  text += "\nPresets of " + config.model + ":\n";
+  for (const models::Preset& preset : config.recipe->presets()) {
+    text += "  " + std::string(preset.name) + ": " + std::string(preset.summary) + "\n";
+  }
+  return text +
+         "\nExit codes: 0 done, 1 bug, 2 usage, 3 data, 4 checkpoint, 5 communication, 6 diverged, "
+         "75 stopped on request after a checkpoint (docs/errors.md).\n";
+}
+
+}  // namespace pgan::apps

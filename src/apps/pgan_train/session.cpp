@@ -1,0 +1,347 @@
+#include "apps/pgan_train/session.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <thread>
+
+#include <ATen/Parallel.h>
+#include <nlohmann/json.hpp>
+
+#include "apps/pgan_train/reporter.h"
+#include "apps/pgan_train/stop_signal.h"
+#include "checkpoint/load.h"
+#include "checkpoint/run_lock.h"
+#include "comm/agree.h"
+#include "core/device.h"
+#include "core/launcher.h"
+#include "core/log.h"
+#include "core/rows.h"
+#include "core/version.h"
+#include "data/loader.h"
+#include "data/pack.h"
+#include "data/sampler.h"
+#include "report/format.h"
+
+namespace pgan::apps {
+namespace fs = std::filesystem;
+namespace {
+
+/// CPU threads of this rank: its binding's cores, or, unbound, its share of the host's.
+std::int64_t default_threads(const comm::Communicator& host) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  const std::int64_t cores = std::max(1u, std::thread::hardware_concurrency());
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
+  const std::int64_t bound = CPU_COUNT(&allowed);
+  return bound < sysconf(_SC_NPROCESSORS_ONLN) && host.local_size() > 1
+             ? bound
+             : std::max<std::int64_t>(1, cores / host.local_size());
+}
+
+/// Images of a preview sheet: about 1920x1080 pixels, as the published trainer's, and 40 at most.
+std::int64_t preview_count(std::int64_t resolution) {
+  const std::int64_t cell = std::max<std::int64_t>(resolution, 32);
+  const std::int64_t columns = std::clamp<std::int64_t>(1920 / cell, 3, 8);
+  const std::int64_t rows = std::clamp<std::int64_t>(1080 / cell, 2, 5);
+  return columns * rows;
+}
+
+std::string ini_text(const TrainConfig& config) {
+  std::string text =
+      "# Options of this run, resolved. Use: pgan-train --config THIS_FILE --run NEW_FOLDER\n";
+  for (const auto& [name, value] : const_cast<TrainConfig&>(config).lasting_values()) {
+    if (!value.empty()) text += name + " = " + value + "\n";
+  }
+  return text;
+}
+
+nlohmann::ordered_json environment(const comm::Communicator& host, torch::Device device,
+                                   std::int64_t threads) {
+  const BuildInfo build = build_info();
+  return {{"version", build.version},
+          {"git", build.git},
+          {"libtorch", build.libtorch},
+          {"mpi", comm::mpi_version()},
+          {"compiler", build.compiler},
+          {"host", host_name()},
+          {"ranks", host.size()},
+          {"ranks_on_this_host", host.local_size()},
+          {"transport", std::string(host.name())},
+          {"device", device.str()},
+          {"threads_per_rank", threads},
+          {"cores", std::thread::hardware_concurrency()}};
+}
+
+/// Everything of a run that is alive while it trains. Members in order of construction.
+class Session {
+ public:
+  Session(TrainConfig config, comm::Communicator& host) : config_(std::move(config)), host_(host) {}
+  ExitCode run();
+
+ private:
+  void open_data();
+  void check_rows() const;
+  void choose_machine();
+  std::int64_t count_parameters(models::Recipe& recipe) const;
+  std::unique_ptr<models::Recipe> make_recipe() const;
+  void print_plan() const;
+  void open_run();
+  void start_reports(const std::optional<checkpoint::Found>& found);
+  checkpoint::Manifest manifest() const;
+  ExitCode train();
+  ExitCode finish(train::Trainer::End end, const train::Trainer& trainer);
+  void write_status(report::RunStatus status) const;
+  bool leads() const { return host_.rank() == 0; }
+
+  TrainConfig config_;
+  comm::Communicator& host_;
+  std::shared_ptr<const data::Pack> pack_;
+  std::optional<train::Schedule> schedule_;
+  torch::Device device_ = torch::kCPU;
+  torch::Dtype dtype_ = torch::kFloat32;
+  std::int64_t threads_ = 1, group_limit_ = 1;
+  report::RunFolder folder_{fs::path()};
+  std::unique_ptr<checkpoint::RunLock> lock_;
+  std::unique_ptr<Reporter> reporter_;
+};
+
+void Session::open_data() {
+  comm::agree(host_, [this] {
+    if (config_.data.empty()) {
+      throw ConfigError("--data is missing: give the folder of a pack (pgan-data pack makes one)");
+    }
+    pack_ = data::Pack::open(config_.data);
+    if (config_.schedule.resolution == 0)
+      config_.schedule.resolution = pack_->info().levels.back().resolution;
+    config_.validate();
+    schedule_.emplace(config_.schedule);
+    const std::int64_t end = schedule_->final_resolution();
+    for (std::int64_t r = schedule_->start_resolution(); r <= end; r *= 2) pack_->require_level(r);
+  });
+}
+
+std::unique_ptr<models::Recipe> Session::make_recipe() const {
+  return config_.recipe->make({static_cast<std::uint64_t>(config_.training.seed),
+                               schedule_->final_resolution(), dtype_, device_});
+}
+
+void Session::check_rows() const {
+  for (std::int64_t r = schedule_->start_resolution(); r <= schedule_->final_resolution(); r *= 2) {
+    share_rows(schedule_->minibatch_at({r, 1.0}), group_limit_, host_.rank(), host_.size(),
+               "at " + std::to_string(r) + "x" + std::to_string(r));
+  }
+}
+
+void Session::choose_machine() {
+  comm::agree(host_, [this] {
+    device_ = resolve_device(config_.device, host_.local_rank());
+    dtype_ = resolve_precision(config_.precision, device_);
+    if (device_.is_cuda() && host_.size() > 1 && device_.index() != host_.local_rank()) {
+      throw ConfigError("rank " + std::to_string(host_.rank()) + " would share GPU " +
+                        std::to_string(device_.index()) +
+                        ": start at most as many ranks a host as it has GPUs, or use --device cpu");
+    }
+    threads_ = config_.threads > 0 ? config_.threads : default_threads(host_);
+    at::set_num_threads(static_cast<int>(threads_));
+    group_limit_ = make_recipe()->group_size();
+    check_rows();
+  });
+}
+
+std::int64_t Session::count_parameters(models::Recipe& recipe) const {
+  std::int64_t count = 0;
+  for (const auto& [set, parameters] : recipe.parameter_sets()) {
+    for (const auto& [name, parameter] : parameters) count += parameter.numel();
+  }
+  return count;
+}
+
+void Session::print_plan() const {
+  if (!leads()) return;
+  std::string text = "data: " + config_.data + ", " + std::to_string(pack_->info().count) +
+                     " images\n" +
+                     report::text_of("%-12s%14s%12s%12s%12s%14s\n", "resolution", "from kimg",
+                                     "minibatch", "a rank", "rate", "parameters");
+  const auto recipe = make_recipe();
+  std::int64_t last = 0;
+  const std::int64_t total = schedule_->total_images();
+  const std::int64_t stride = std::max<std::int64_t>(1, total / 100000);
+  for (std::int64_t images = 0; images < total; images += stride) {
+    const Growth growth = schedule_->growth_at(images);
+    if (growth.resolution == last) continue;
+    last = growth.resolution;
+    recipe->grow(growth);
+    const std::int64_t minibatch = schedule_->minibatch_at(growth);
+    text += report::text_of("%-12lld%14.1f%12lld%12lld%12g%14lld\n", static_cast<long long>(last),
+                            static_cast<double>(images) / 1000, static_cast<long long>(minibatch),
+                            static_cast<long long>(minibatch / host_.size()),
+                            schedule_->learning_rate_at(growth),
+                            static_cast<long long>(count_parameters(*recipe)));
+  }
+  text += report::text_of("ends at %.1f kimg; %d rank(s), %lld thread(s) each, device %s\n",
+                          static_cast<double>(total) / 1000, host_.size(),
+                          static_cast<long long>(threads_), device_.str().c_str());
+  std::fputs(text.c_str(), stdout);
+}
+
+void Session::open_run() {
+  comm::agree(host_, [this] {
+    if (!leads()) return;
+    const std::string description = config_.model + "-" +
+                                    fs::path(config_.data).filename().string() + "-" +
+                                    std::to_string(schedule_->final_resolution());
+    if (config_.run.empty()) {
+      folder_ = report::RunFolder::create_next(fs::absolute("checkpoints"), description);
+    } else {
+      folder_ = report::RunFolder(config_.run);
+      folder_.create();
+    }
+    lock_ = std::make_unique<checkpoint::RunLock>(folder_.root());
+    log_to_file(folder_.log());
+  });
+  folder_ = report::RunFolder(comm::broadcast_text(host_, folder_.root().string()));
+}
+
+checkpoint::Manifest Session::manifest() const {
+  checkpoint::Manifest manifest;
+  manifest.recipe = config_.model;
+  manifest.config = const_cast<TrainConfig&>(config_).lasting_values();
+  manifest.extra["label_names"] = nlohmann::json(pack_->info().label_names).dump();
+  const BuildInfo build = build_info();
+  manifest.versions = {
+      {"pgan-train", build.version}, {"git", build.git}, {"libtorch", build.libtorch}};
+  return manifest;
+}
+
+void Session::start_reports(const std::optional<checkpoint::Found>& found) {
+  comm::agree(host_, [&] {
+    if (!leads()) return;
+    const bool same_run = found && config_.resume == "auto";
+    const Progress progress = found ? found->manifest.progress : Progress{};
+    reporter_ = std::make_unique<Reporter>(
+        folder_, report::resolve_progress(config_.progress, stderr), !same_run, progress);
+    reporter_->write_config(ini_text(config_));
+    report::write_text(folder_.env(), environment(host_, device_, threads_).dump(2) + "\n");
+    report::RunStatus status;
+    status.progress = progress;
+    folder_.write_status(status);
+    const std::int64_t resolution = schedule_->final_resolution();
+    std::vector<torch::Tensor> reals;
+    for (std::int64_t i = 0; i < std::min(preview_count(resolution), pack_->info().count); ++i) {
+      reals.push_back(pack_->image(i, resolution).to(torch::kFloat32) / 127.5 - 1);
+    }
+    reporter_->write_reals(torch::stack(reals));
+    log_info("run " + folder_.root().string() + ": " + std::to_string(host_.size()) + " rank(s), " +
+             std::to_string(threads_) + " thread(s) each, device " + device_.str() +
+             ", transport " + std::string(host_.name()));
+    if (found) {
+      log_info("resuming from " + found->folder.string() +
+               report::text_of(" at kimg %.1f, step %lld",
+                               static_cast<double>(progress.images) / 1000,
+                               static_cast<long long>(progress.step)));
+    }
+  });
+}
+
+ExitCode Session::train() {
+  const auto recipe = make_recipe();
+  checkpoint::Store store(folder_.root(), host_, config_.store);
+  std::optional<checkpoint::Found> found;
+  if (const ResumePoint point = resume_point(config_); !point.folder.empty()) {
+    found = checkpoint::find_newest(point.folder, host_);
+  }
+  start_reports(found);
+  const auto plan = [this](const Progress& before) {
+    const Growth growth = schedule_->growth_at(before.images);
+    return data::StepPlan{growth, share_rows(schedule_->minibatch_at(growth), group_limit_,
+                                             host_.rank(), host_.size())};
+  };
+  const auto seed = static_cast<std::uint64_t>(config_.training.seed);
+  data::Loader loader(pack_, data::Sampler(pack_->info().count, seed), plan, config_.loader, seed,
+                      config_.training.mirror);
+  train::TrainerParts parts{.host = host_,
+                            .device = host_,
+                            .recipe = *recipe,
+                            .schedule = *schedule_,
+                            .loader = loader,
+                            .store = store,
+                            .observer = reporter_.get(),
+                            .stop_requested = [] { return stop_signal() != 0; },
+                            .manifest = manifest(),
+                            .dtype = dtype_,
+                            .model_device = device_,
+                            .preview_images = preview_count(schedule_->final_resolution()),
+                            .reducer = config_.reducer};
+  if (device_.is_cuda() && host_.size() > 1)
+    log_info("gradients of GPUs are averaged through host memory");
+  train::Trainer trainer(config_.training, std::move(parts));
+  if (found) trainer.resume(*found);
+  const train::Trainer::End end = trainer.run();
+  return finish(end, trainer);
+}
+
+void Session::write_status(report::RunStatus status) const {
+  try {
+    if (!folder_.root().empty() && fs::exists(folder_.status())) folder_.write_status(status);
+  } catch (const Error& error) {
+    log_warning(error.what());  // the run's own failure matters more
+  }
+}
+
+ExitCode Session::finish(train::Trainer::End end, const train::Trainer& trainer) {
+  const bool done = end == train::Trainer::End::done;
+  const ExitCode code = done ? ExitCode::ok : ExitCode::preempted;
+  if (!leads()) return code;
+  reporter_->end_line();
+  report::RunStatus status;
+  status.state = done ? "done" : "stopped";
+  status.exit_code = code;
+  status.message = done ? "" : "asked to stop";
+  status.progress = trainer.progress();
+  status.growth = schedule_->growth_at(trainer.progress().images);
+  write_status(status);
+  log_info(report::text_of("%s at kimg %.1f, step %lld", done ? "done" : "stopped on request",
+                           static_cast<double>(trainer.progress().images) / 1000,
+                           static_cast<long long>(trainer.progress().step)));
+  log_info("samples:    " + folder_.fakes(trainer.progress().images).string());
+  log_info("checkpoint: " +
+           (folder_.root() / checkpoint::folder_name(trainer.progress().images)).string());
+  if (!done) log_info("resume with: pgan-train --run " + folder_.root().string());
+  return code;
+}
+
+ExitCode Session::run() {
+  host_.set_timeout(config_.comm.timeout_seconds);
+  open_data();
+  choose_machine();
+  if (config_.dry_run) {
+    print_plan();
+    return ExitCode::ok;
+  }
+  open_run();
+  try {
+    return train();
+  } catch (...) {
+    const Failure failure = current_failure();
+    if (leads() && reporter_ != nullptr) reporter_->end_line();
+    report::RunStatus status;
+    status.state = "failed";
+    status.exit_code = failure.code;
+    status.message = failure.message;
+    write_status(status);
+    throw;
+  }
+}
+
+}  // namespace
+
+ExitCode run_session(TrainConfig config, comm::Communicator& host) {
+  return Session(std::move(config), host).run();
+}
+
+}  // namespace pgan::apps

@@ -1,0 +1,143 @@
+#include "checkpoint/file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <xxhash.h>
+
+#include "core/error.h"
+
+namespace pgan::checkpoint {
+namespace {
+
+[[noreturn]] void fail(std::string_view what, const std::filesystem::path& file, int error_number) {
+  throw CheckpointError(std::string(what) + " " + file.string() + ": " + errno_text(error_number));
+}
+
+}  // namespace
+
+std::uint64_t checksum_of(std::span<const std::byte> bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
+
+std::uint64_t checksum_of(std::string_view text) {
+  return XXH3_64bits(text.data(), text.size());
+}
+
+OutputFile::OutputFile(std::filesystem::path file) : file_(std::move(file)) {
+  descriptor_ = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail("cannot create", file_, errno);
+}
+
+OutputFile::~OutputFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void OutputFile::write(std::span<const std::byte> bytes) {
+  // One call may take no more than 2 GiB, and smaller ones let a full disk be seen early.
+  constexpr std::size_t kCallBytes = 64 << 20;
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), std::min(bytes.size(), kCallBytes));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("cannot write", file_, errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+}
+
+void OutputFile::write(std::string_view text) {
+  write(std::as_bytes(std::span(text)));
+}
+
+void OutputFile::finish() {
+  if (::fsync(descriptor_) != 0) fail("cannot sync", file_, errno);
+  if (::close(std::exchange(descriptor_, -1)) != 0) fail("cannot close", file_, errno);
+}
+
+InputFile::InputFile(std::filesystem::path file) : file_(std::move(file)) {
+  // O_NONBLOCK: a FIFO in a file's place must not hang the open.
+  descriptor_ = ::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor_ < 0) fail("cannot open", file_, errno);
+  struct stat status {};
+  const bool regular = ::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode);
+  if (!regular) {
+    ::close(descriptor_);
+    throw CheckpointError("cannot read " + file_.string() + ": not a regular file");
+  }
+  bytes_ = status.st_size;
+}
+
+InputFile::~InputFile() {
+  ::close(descriptor_);
+}
+
+void InputFile::read(std::int64_t position, std::span<std::byte> bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t got = ::pread(descriptor_, bytes.data(), bytes.size(), position);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("cannot read", file_, errno);
+    if (got == 0) {
+      throw CheckpointError("cannot read " + file_.string() + ": ends at byte " +
+                            std::to_string(position) + ", " + std::to_string(bytes.size()) +
+                            " bytes too early");
+    }
+    position += got;
+    bytes = bytes.subspan(static_cast<std::size_t>(got));
+  }
+}
+
+std::string InputFile::read_text(std::int64_t position, std::int64_t bytes) const {
+  std::string text(static_cast<std::size_t>(bytes), '\0');
+  read(position, std::as_writable_bytes(std::span(text)));
+  return text;
+}
+
+std::string read_text_file(const std::filesystem::path& file, std::int64_t limit) {
+  const InputFile input(file);
+  if (input.bytes() > limit) {
+    throw CheckpointError("cannot read " + file.string() + ": " + std::to_string(input.bytes()) +
+                          " bytes, expected at most " + std::to_string(limit));
+  }
+  return input.read_text(0, input.bytes());
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) fail("cannot open folder", folder, errno);
+  const int result = ::fsync(descriptor);
+  const int error_number = errno;
+  ::close(descriptor);
+  // Some network file systems cannot sync a folder: names are durable there by other means.
+  if (result != 0 && error_number != EINVAL && error_number != ENOTSUP) {
+    fail("cannot sync folder", folder, error_number);
+  }
+}
+
+std::filesystem::path hidden_name(const std::filesystem::path& folder, std::string_view suffix) {
+  std::string name(1, '.');
+  name.append(folder.filename().string()).append(1, '.').append(suffix);
+  return folder.parent_path() / name;
+}
+
+void put_in_place(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::rename(from.c_str(), to.c_str()) == 0) return;
+  if (errno != ENOTEMPTY && errno != EEXIST) fail("cannot rename to", to, errno);
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return;
+  // A file system without exchange: for a moment the old one has only its hidden name, which list()
+  // knows.
+  const std::filesystem::path aside = hidden_name(to, "replaced");
+  if (::rename(to.c_str(), aside.c_str()) != 0) fail("cannot rename", to, errno);
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    const int error_number = errno;
+    ::rename(aside.c_str(), to.c_str());
+    fail("cannot rename to", to, error_number);
+  }
+  if (::rename(aside.c_str(), from.c_str()) != 0) fail("cannot rename", aside, errno);
+}
+
+}  // namespace pgan::checkpoint

@@ -1,0 +1,262 @@
+#include "checkpoint/store.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "checkpoint/file.h"
+#include "checkpoint/load.h"
+#include "checkpoint/pieces.h"
+#include "checkpoint/retention.h"
+#include "checkpoint/safetensors.h"
+#include "comm/agree.h"
+#include "core/error.h"
+#include "core/log.h"
+
+namespace pgan::checkpoint {
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+/// One save on one rank. The thread sets all but `state` and `failure` before it changes `state`.
+struct Store::Job {
+  fs::path run;
+  fs::path partial;  ///< the hidden folder
+  fs::path folder;   ///< where it goes
+  StoreOptions options;
+  Manifest manifest;
+  Shard shard;
+  std::unique_ptr<std::byte[]> bytes;  ///< the share, piece after piece
+  std::size_t byte_count = 0;
+  Clock::time_point started = Clock::now();
+  bool committing = false;  ///< of the thread that calls the store
+
+  Writing get() const {
+    const std::lock_guard lock(mutex);
+    return state;
+  }
+  void set(Writing to, std::string why = "") {
+    const std::lock_guard lock(mutex);
+    state = to;
+    failure = std::move(why);
+  }
+  void write_share();
+  void commit();
+
+  mutable std::mutex mutex;
+  Writing state = Writing::writing;
+  std::string failure;
+};
+
+void StoreOptions::visit(OptionVisitor& v) {
+  v.group("Checkpoints");
+  v.field("keep-last", keep_last, "newest checkpoints kept (0: all)");
+  v.field("keep-every-kimg", keep_every_kimg,
+          "also keep the first checkpoint of every so many kimg (0: none)");
+  v.field("drain-timeout", drain_timeout_seconds,
+          "longest wait for the last checkpoint to be on disk, in seconds");
+}
+
+void StoreOptions::validate() const {
+  if (keep_last < 0) throw ConfigError("--keep-last must be 0 or more");
+  if (!(keep_every_kimg >= 0 && keep_every_kimg <= 1e12)) {
+    throw ConfigError("--keep-every-kimg must be from 0 to 1e12");
+  }
+  if (!(drain_timeout_seconds > 0 && drain_timeout_seconds <= 1e6)) {
+    throw ConfigError("--drain-timeout must be above 0 and at most 1e6 seconds");
+  }
+}
+
+void Store::Job::write_share() {
+  std::vector<SafetensorsEntry> entries;
+  std::size_t offset = 0;
+  for (Piece& piece : shard.pieces) {
+    const auto size = static_cast<std::size_t>(piece_bytes(manifest.tensors, piece));
+    piece.checksum = checksum_of(std::span<const std::byte>(bytes.get() + offset, size));
+    entries.push_back({piece.name(), manifest.tensors.at(piece.tensor).dtype, {piece.count}});
+    offset += size;
+  }
+  const std::string header = safetensors_header(entries, {{"format", "pgan"}});
+  shard.header_checksum = checksum_of(header);
+  shard.bytes = static_cast<std::int64_t>(header.size() + byte_count);
+  fs::create_directories(partial);
+  try {
+    OutputFile file(partial / shard.file);
+    file.write(header);
+    file.write({bytes.get(), byte_count});
+    file.finish();
+    sync_folder(partial);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(partial / shard.file, ignored);
+    throw;
+  }
+}
+
+void Store::Job::commit() {
+  manifest.validate(partial.string());
+  OutputFile file(partial / kManifestName);
+  file.write(manifest.to_json());
+  file.finish();
+  sync_folder(partial);
+  put_in_place(partial, folder);
+  sync_folder(run);
+  // From here on the checkpoint stands; what fails now is not worth a failed save.
+  try {
+    point_latest(run, folder);
+    fs::remove_all(partial);  // one of the same name that this one took the place of
+    const std::int64_t images = manifest.progress.images;
+    for (const Listed& old : expendable(list(run), images, options)) delete_checkpoint(old.folder);
+  } catch (...) {
+    log_warning("after saving " + folder.string() + ": " + current_failure().message);
+  }
+  const std::chrono::duration<double> seconds = Clock::now() - started;
+  char size_and_time[64];
+  std::snprintf(size_and_time, sizeof size_and_time, "%.1f MB in %.1f s",
+                static_cast<double>(manifest.bytes()) / 1e6, seconds.count());
+  log_info("checkpoint " + folder.filename().string() + " saved: " + size_and_time);
+}
+
+Store::Store(fs::path run, comm::Communicator& host, StoreOptions options)
+    : run_(std::move(run)), host_(host), options_(options) {
+  comm::agree(host_, [&] {
+    if (host_.rank() != 0) return;
+    std::error_code error;
+    fs::create_directories(run_, error);
+    if (error) {
+      throw CheckpointError("cannot make the run's folder " + run_.string() + ": " +
+                            error.message());
+    }
+    clear_leftovers(run_);
+  });
+}
+
+Store::~Store() {
+  join();
+}
+
+void Store::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Store::drop_uncommitted(const fs::path& next) {
+  const Writing state = poll();
+  if (state == Writing::idle) return;
+  // Each rank removes its own file, since others may be in the folder; the last one's removal of
+  // the folder succeeds. A save of the same name overwrites instead.
+  if (job_->partial != next) {
+    std::error_code ignored;
+    fs::remove(job_->partial / job_->shard.file, ignored);
+    fs::remove(job_->partial, ignored);
+  }
+  job_->set(Writing::idle);
+}
+
+void Store::begin(Manifest manifest, const TensorMap& state) {
+  if (poll() == Writing::writing && !job_->committing) {
+    throw Error(ExitCode::internal, "a checkpoint was begun while the last one is being written");
+  }
+  join();
+  auto job = std::make_shared<Job>();
+  job->run = run_;
+  job->folder = run_ / folder_name(manifest.progress.images);
+  job->partial = hidden_name(job->folder, "partial");
+  job->options = options_;
+  manifest.format = kFormat;
+  manifest.ranks = host_.size();
+  manifest.tensors = describe(state);
+  manifest.shards.clear();
+  job->manifest = std::move(manifest);
+  job->shard.file = shard_name(host_.rank(), host_.size());
+  job->shard.pieces = plan_share(job->manifest.tensors, host_.rank(), host_.size());
+  job->byte_count = static_cast<std::size_t>(job->shard.data_bytes(job->manifest.tensors));
+  job->bytes = std::make_unique_for_overwrite<std::byte[]>(job->byte_count);
+  std::size_t offset = 0;
+  for (const Piece& piece : job->shard.pieces) {
+    const auto size = static_cast<std::size_t>(piece_bytes(job->manifest.tensors, piece));
+    copy_out(state.at(piece.tensor), piece.first, piece.count, {job->bytes.get() + offset, size});
+    offset += size;
+  }
+  drop_uncommitted(job->partial);
+  job_ = job;
+  thread_ = std::thread([job] {
+    try {
+      job->write_share();
+      job->bytes.reset();
+      job->set(Writing::synced);
+    } catch (...) {
+      job->bytes.reset();
+      job->set(Writing::failed, current_failure().message);
+    }
+  });
+}
+
+Store::Writing Store::poll() const {
+  return job_ ? job_->get() : Writing::idle;
+}
+
+std::string Store::failure() const {
+  if (!job_) return "";
+  const std::lock_guard lock(job_->mutex);
+  return job_->failure;
+}
+
+void Store::commit() {
+  if (poll() != Writing::synced) {
+    throw Error(ExitCode::internal, "a checkpoint was committed that this rank has not synced");
+  }
+  join();
+  const std::vector<std::string> shards = comm::gather_text(host_, job_->shard.to_json());
+  if (host_.rank() != 0) return job_->set(Writing::idle);
+  for (const std::string& shard : shards) {
+    job_->manifest.shards.push_back(Shard::from_json(shard, "checksums of a rank"));
+  }
+  job_->committing = true;
+  job_->set(Writing::writing);
+  thread_ = std::thread([job = job_] {
+    try {
+      job->commit();
+      job->set(Writing::idle);
+    } catch (...) {
+      const std::string why = current_failure().message;
+      std::error_code ignored;
+      fs::remove_all(job->partial, ignored);
+      job->set(Writing::failed, why);
+    }
+  });
+}
+
+void Store::drain() {
+  const auto deadline =
+      Clock::now() + std::chrono::duration<double>(options_.drain_timeout_seconds);
+  const auto has = [](const std::vector<std::string>& answers, char state) {
+    return std::any_of(answers.begin(), answers.end(),
+                       [&](const std::string& answer) { return answer[0] == state; });
+  };
+  for (;;) {
+    const bool late = host_.rank() == 0 && Clock::now() > deadline;
+    const char state = "iwsf"[static_cast<int>(poll())];
+    const auto answers = comm::gather_text(host_, {state, late ? 'l' : '-'});
+    if (has(answers, 'w')) {
+      if (answers[0][1] == 'l') break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    } else if (has(answers, 'f')) {
+      comm::agree(host_, [&] {
+        if (state == 'f') throw CheckpointError("the last checkpoint was not saved: " + failure());
+      });
+    } else if (has(answers, 's')) {
+      commit();
+    } else {
+      return join();
+    }
+  }
+  if (poll() == Writing::writing) thread_.detach();
+  throw comm::AgreedError(ExitCode::checkpoint,
+                          "the last checkpoint was not on disk in " + run_.string() + " after " +
+                              std::to_string(static_cast<long>(options_.drain_timeout_seconds)) +
+                              " s (--drain-timeout); the one before it stands");
+}
+
+}  // namespace pgan::checkpoint

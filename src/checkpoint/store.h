@@ -1,0 +1,82 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "checkpoint/manifest.h"
+#include "comm/communicator.h"
+#include "core/options.h"
+#include "core/types.h"
+
+namespace pgan::checkpoint {
+
+struct StoreOptions {
+  std::int64_t keep_last = 3;          ///< newest checkpoints kept; 0 = all
+  double keep_every_kimg = 0;          ///< also keep the first of every so many kimg; 0 = none
+  double drain_timeout_seconds = 600;  ///< longest wait for the file system at the end of a run
+  void visit(OptionVisitor& v);
+  void validate() const;  ///< throws ConfigError
+};
+
+/// Saves a run's state without making any collective wait on a file system.
+///
+/// begin() copies this rank's share to host memory; a thread writes it into a hidden folder
+/// `.images-000000600000.partial` and syncs it. Ranks tell each other poll(); once all are synced,
+/// all call commit(): they exchange checksums, and rank 0's thread writes the manifest, renames the
+/// folder to `images-000000600000`, replaces the symbolic link `latest`, and only then deletes what
+/// retention lets go. Until then older checkpoints are untouched, also when a write fails.
+///
+/// One thread calls it. Peak extra memory: this rank's share, until it is written.
+class Store {
+ public:
+  enum class Writing {
+    idle,     ///< nothing under way: begin() may be called
+    writing,  ///< the thread is at work (rank 0: also while it commits)
+    synced,   ///< this rank's share is on disk: commit() once every rank says so
+    failed    ///< see failure(); begin() may be called again
+  };
+
+  /// Collective. Makes the run's folder; rank 0 clears what a killed job left half-written.
+  /// Throws comm::AgreedError (exit 4) when the folder cannot be made. host must outlive the store.
+  Store(std::filesystem::path run, comm::Communicator& host, StoreOptions options);
+  /// Waits for this rank's thread unless drain() gave up on it.
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  /// Not collective, but for every rank to call at the same step, when no rank is writing.
+  /// manifest: the same on every rank; state: the same names, shapes and dtypes on every rank, of
+  /// any strides and device. A save that was not committed is dropped; one that rank 0 is just
+  /// committing is waited for. Throws Error (internal) while this rank is still writing,
+  /// CheckpointError for a dtype that cannot be stored.
+  void begin(Manifest manifest, const TensorMap& state);
+
+  Writing poll() const;
+  /// Why poll() is `failed`, on this rank: one line.
+  std::string failure() const;
+
+  /// Collective, when every rank is synced. Returns at once; rank 0 says `writing` until the
+  /// checkpoint is in place, then `idle` (or `failed`).
+  void commit();
+
+  /// Collective: waits until nothing is under way, commits what all have synced, and returns when
+  /// it is in place. Throws comm::AgreedError (exit 4) on every rank if the last save failed or the
+  /// file system took longer than drain_timeout_seconds.
+  void drain();
+
+ private:
+  struct Job;
+  void join();
+  void drop_uncommitted(const std::filesystem::path& next);
+
+  std::filesystem::path run_;
+  comm::Communicator& host_;
+  StoreOptions options_;
+  /// Shared with the thread, which outlives the store when drain() gave up on it.
+  std::shared_ptr<Job> job_;
+  std::thread thread_;
+};
+
+}  // namespace pgan::checkpoint

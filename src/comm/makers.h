@@ -1,0 +1,10 @@
+#pragma once
+#include "comm/transports.h"
+
+// The makers of the rows in transports.cpp, one a .cpp.
+namespace pgan::comm {
+
+std::unique_ptr<Communicator> make_self(torch::Device device);
+std::unique_ptr<Communicator> make_mpi(torch::Device device);
+
+}  // namespace pgan::comm

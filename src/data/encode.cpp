@@ -1,0 +1,77 @@
+#include "data/encode.h"
+
+#include <cmath>
+
+#include <unistd.h>
+
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "core/error.h"
+#include "data/output_file.h"
+
+namespace pgan::data {
+namespace {
+
+cv::Mat to_bgr(const torch::Tensor& image) {
+  if (image.dim() != 3 || image.size(0) != 3 || image.scalar_type() != torch::kUInt8) {
+    throw Error(ExitCode::internal, "encode: expected a uint8 tensor [3,H,W]");
+  }
+  const torch::Tensor rows = image.permute({1, 2, 0}).contiguous();
+  const cv::Mat rgb(static_cast<int>(rows.size(0)), static_cast<int>(rows.size(1)), CV_8UC3,
+                    rows.data_ptr());
+  cv::Mat bgr;
+  cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
+  return bgr;
+}
+
+std::vector<std::uint8_t> encode(const torch::Tensor& image, const char* extension,
+                                 const std::vector<int>& parameters) {
+  std::vector<std::uint8_t> bytes;
+  try {
+    if (cv::imencode(extension, to_bgr(image), bytes, parameters)) return bytes;
+  } catch (const cv::Exception& error) {
+    throw DataError(std::string("a picture cannot be encoded as ") + extension + ": " + error.err);
+  }
+  throw DataError(std::string("a picture cannot be encoded as ") + extension);
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> encode_png(const torch::Tensor& image, int compression) {
+  return encode(image, ".png", {cv::IMWRITE_PNG_COMPRESSION, compression});
+}
+
+void write_image(const std::filesystem::path& file, const torch::Tensor& image) {
+  const bool jpeg = file.extension() == ".jpg" || file.extension() == ".jpeg";
+  const std::vector<std::uint8_t> bytes =
+      jpeg ? encode(image, ".jpg", {cv::IMWRITE_JPEG_QUALITY, 95}) : encode_png(image);
+  const std::filesystem::path partial = file.string() + ".partial-" + std::to_string(::getpid());
+  std::error_code error;
+  try {
+    OutputFile out(partial);
+    out.write(bytes);
+    out.finish();
+  } catch (const Error&) {
+    std::filesystem::remove(partial, error);
+    throw;
+  }
+  std::filesystem::rename(partial, file, error);
+  if (error) throw DataError(file.string() + ": cannot be written: " + error.message());
+}
+
+void draw_text(torch::Tensor& image, const std::string& text, int x, int y, int height,
+               std::uint8_t grey) {
+  const int width = static_cast<int>(image.size(2)), rows = static_cast<int>(image.size(1));
+  cv::Mat ink = cv::Mat::zeros(rows, width, CV_8U);
+  const double scale = cv::getFontScaleFromHeight(cv::FONT_HERSHEY_SIMPLEX, height, 1);
+  cv::putText(ink, text, {x, y}, cv::FONT_HERSHEY_SIMPLEX, scale, 255, 1, cv::LINE_AA);
+  const auto weight =
+      torch::from_blob(ink.data, {1, rows, width}, torch::kUInt8).to(torch::kFloat32);
+  const auto mixed = image.to(torch::kFloat32)
+                         .lerp(torch::full({1, 1, 1}, static_cast<float>(grey)), weight / 255.0);
+  image.copy_(mixed.round().to(torch::kUInt8));
+}
+
+}  // namespace pgan::data

@@ -1,0 +1,68 @@
+#include "data/new_folder.h"
+
+#include <system_error>
+
+#include <unistd.h>
+
+#include "core/error.h"
+
+namespace pgan::data {
+namespace fs = std::filesystem;
+
+NewFolder::NewFolder(fs::path target, bool replace)
+    : target_(fs::absolute(target).lexically_normal()) {
+  if (target_.filename().empty()) target_ = target_.parent_path();
+  std::error_code error;
+  if (fs::exists(target_, error)) {
+    if (!fs::is_directory(target_, error)) {
+      throw ConfigError(target_.string() + " exists and is no folder; choose another --out");
+    }
+    const bool empty = fs::is_empty(target_, error);
+    if (!empty && !replace) {
+      throw ConfigError(target_.string() +
+                        " exists and is not empty; choose another --out, or "
+                        "--force to replace a pack");
+    }
+    if (!empty && !fs::exists(target_ / "dataset.json")) {
+      throw ConfigError(target_.string() +
+                        " is not empty and no pack: --force replaces packs only; "
+                        "choose another --out");
+    }
+  }
+  partial_ = target_.string() + ".partial-" + std::to_string(::getpid());
+  fs::create_directories(partial_, error);
+  if (error) throw DataError(partial_.string() + ": cannot be made: " + error.message());
+}
+
+NewFolder::~NewFolder() {
+  if (committed_) return;
+  std::error_code ignored;
+  fs::remove_all(partial_, ignored);
+}
+
+void NewFolder::require_space(std::int64_t bytes) const {
+  std::error_code error;
+  const fs::space_info space = fs::space(partial_, error);
+  if (error || space.available >= static_cast<std::uintmax_t>(bytes)) return;
+  throw DataError(target_.string() + ": no space: about " + std::to_string(bytes >> 20) +
+                  " MiB are needed and " + std::to_string(space.available >> 20) +
+                  " MiB are free; choose another --out");
+}
+
+void NewFolder::commit() {
+  std::error_code error;
+  const fs::path old = target_.string() + ".old-" + std::to_string(::getpid());
+  const bool replaces = fs::exists(target_, error) && !fs::is_empty(target_, error);
+  error.clear();
+  if (replaces) fs::rename(target_, old, error);
+  if (!error) fs::rename(partial_, target_, error);
+  if (error) {
+    std::error_code ignored;
+    if (replaces && !fs::exists(target_)) fs::rename(old, target_, ignored);
+    throw DataError(target_.string() + ": cannot be put in place: " + error.message());
+  }
+  committed_ = true;
+  if (replaces) fs::remove_all(old, error);
+}
+
+}  // namespace pgan::data

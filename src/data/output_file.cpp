@@ -1,0 +1,63 @@
+#include "data/output_file.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include <xxhash.h>
+
+#include "core/error.h"
+
+namespace pgan::data {
+namespace {
+
+std::string hex16(std::uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+}  // namespace
+
+struct OutputFile::State {
+  std::filesystem::path path;
+  std::FILE* file = nullptr;
+  XXH3_state_t* hash = XXH3_createState();
+  ~State() {
+    if (file != nullptr) std::fclose(file);
+    XXH3_freeState(hash);
+  }
+  [[noreturn]] void fail() const {
+    throw DataError(path.string() + ": cannot be written: " + errno_text(errno) +
+                    "; free some space or choose another --out");
+  }
+};
+
+OutputFile::OutputFile(const std::filesystem::path& file) : state_(std::make_unique<State>()) {
+  state_->path = file;
+  state_->file = std::fopen(file.c_str(), "wb");
+  if (state_->file == nullptr) state_->fail();
+  XXH3_64bits_reset(state_->hash);
+}
+
+OutputFile::~OutputFile() = default;
+OutputFile::OutputFile(OutputFile&&) noexcept = default;
+
+void OutputFile::write(std::span<const std::uint8_t> bytes) {
+  if (bytes.empty()) return;
+  if (std::fwrite(bytes.data(), 1, bytes.size(), state_->file) != bytes.size()) state_->fail();
+  XXH3_64bits_update(state_->hash, bytes.data(), bytes.size());
+  bytes_ += bytes.size();
+}
+
+std::string OutputFile::finish() {
+  std::FILE* file = std::exchange(state_->file, nullptr);
+  if (std::fclose(file) != 0) state_->fail();
+  return hex16(XXH3_64bits_digest(state_->hash));
+}
+
+std::string xxh3_text(std::span<const std::uint8_t> bytes) {
+  return hex16(XXH3_64bits(bytes.data(), bytes.size()));
+}
+
+}  // namespace pgan::data

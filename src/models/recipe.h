@@ -1,0 +1,104 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include "core/noise.h"
+#include "core/options.h"
+#include "core/types.h"
+
+namespace pgan::models {
+
+/// One optimizer update inside a step: every `interval` steps, these parameter sets.
+struct Phase {
+  std::string name;                         ///< keys the phase's noise, names its losses
+  std::vector<std::string> parameter_sets;  ///< updated; all other parameters are frozen
+  std::int64_t interval = 1;
+};
+
+struct LossTerms {
+  torch::Tensor total;                         ///< scalar, mean over this rank's rows
+  std::map<std::string, torch::Tensor> parts;  ///< scalars to log, likewise means
+};
+
+/// Adam's constants for a model (Kingma and Ba 2015, notation of algorithm 1).
+struct AdamSettings {
+  double beta1 = 0.0, beta2 = 0.99, epsilon = 1e-8;
+};
+
+using NamedParameters = std::vector<std::pair<std::string, torch::Tensor>>;
+
+/// One model family: networks, losses, and the order of its updates.
+/// Knows nothing of ranks, files or optimizers. Not thread-safe.
+class Recipe {
+ public:
+  virtual ~Recipe() = default;
+  /// By name; the names prefix parameters in checkpoints ("G/4.conv.weight").
+  virtual std::map<std::string, std::shared_ptr<torch::nn::Module>> networks() = 0;
+  /// What optimizers own, by set. Default: one set a network, of that network's name.
+  virtual std::map<std::string, NamedParameters> parameter_sets();
+  /// Sets of which an exponential moving average is kept for samples and export, as "<set>_ema".
+  virtual std::vector<std::string> averaged_sets() const { return {}; }
+  virtual std::vector<Phase> phases() const = 0;
+  virtual AdamSettings adam() const { return {}; }
+  /// Loss of one phase, on this rank's rows. The trainer freezes what the phase does not update and
+  /// runs backward. real: already blended for the growth, on the model's device and dtype.
+  virtual LossTerms loss(const Phase& phase, const Batch& real, const Growth& growth,
+                         Noise& noise) = 0;
+  /// At most this many rows share batch statistics and must stay on one rank; 1: none do.
+  virtual std::int64_t group_size() const { return 1; }
+  /// Adds layers up to a resolution; true if any parameter list changed. Default: fixed-size model.
+  virtual bool grow(const Growth&) { return false; }
+  /// [N,3,R,R] in about [-1,1], N = noise.rows(), without gradient. R = growth.resolution.
+  virtual torch::Tensor sample(const Growth& growth, Noise& noise) = 0;
+  /// What another program needs to rebuild the networks, as JSON; kept in checkpoints and exports.
+  virtual std::string architecture() const = 0;
+};
+
+/// What a recipe is told of the run that builds it.
+struct ModelContext {
+  std::uint64_t seed = 0;
+  std::int64_t resolution = 0;  ///< final, pixels a side
+  torch::Dtype dtype = torch::kFloat32;
+  torch::Device device = torch::kCPU;
+};
+
+/// A named bundle of option values, of any options of pgan-train.
+struct Preset {
+  std::string_view name;
+  std::string_view summary;
+  std::vector<std::pair<std::string, std::string>> values;
+};
+
+/// The options of one recipe, and the way from them to the recipe.
+class RecipeOptions {
+ public:
+  virtual ~RecipeOptions() = default;
+  virtual void visit(OptionVisitor& visitor) = 0;
+  /// Throws ConfigError.
+  virtual void validate() const = 0;
+  virtual std::vector<Preset> presets() const { return {}; }
+  /// The preset to take when the user gave neither --preset nor --minibatch. Null: none.
+  virtual std::unique_ptr<Preset> default_preset(int /*ranks*/) const { return nullptr; }
+  virtual std::unique_ptr<Recipe> make(const ModelContext& context) const = 0;
+};
+
+struct RecipeEntry {
+  std::string_view name;
+  std::string_view summary;
+  std::unique_ptr<RecipeOptions> (*options)();
+};
+/// The table of all models (recipes.cpp).
+std::span<const RecipeEntry> recipes();
+
+/// Throws ConfigError listing the names that exist.
+const RecipeEntry& find_recipe(std::string_view name);
+
+}  // namespace pgan::models

@@ -1,0 +1,25 @@
+#include "models/wasserstein.h"
+
+#include <torch/autograd.h>
+
+namespace pgan::models {
+
+CriticLoss critic_loss(const Critic& critic, const torch::Tensor& real, const torch::Tensor& fake,
+                       const torch::Tensor& mix, const WassersteinSettings& settings) {
+  CriticLoss loss;
+  loss.real = critic(real);
+  loss.fake = critic(fake);
+  const torch::Tensor between = (mix * real + (1 - mix) * fake).detach().requires_grad_(true);
+  loss.mixed = critic(between);
+  const torch::Tensor gradient = torch::autograd::grad(
+      {loss.mixed.sum()}, {between}, {}, /*retain_graph=*/true, /*create_graph=*/true)[0];
+  loss.gradient_norm = gradient.square().sum({1, 2, 3}).sqrt();
+  const double target = settings.penalty_target;
+  loss.gradient_penalty = (loss.gradient_norm - target).square().mean() / (target * target);
+  loss.total = loss.fake.mean() - loss.real.mean() +
+               settings.penalty_weight * loss.gradient_penalty +
+               settings.drift * loss.real.square().mean();
+  return loss;
+}
+
+}  // namespace pgan::models

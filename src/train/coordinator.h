@@ -1,0 +1,48 @@
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "checkpoint/store.h"
+#include "comm/communicator.h"
+#include "core/types.h"
+
+namespace pgan::train {
+
+/// What one rank has to say after a step.
+struct LocalStatus {
+  bool stop_requested = false;
+  checkpoint::Store::Writing writing = checkpoint::Store::Writing::idle;
+  double data_wait_seconds = 0;  ///< of the last step
+  double rank_wait_seconds = 0;
+  double resident_bytes = 0;
+};
+
+/// What all ranks do next, at the same step.
+struct Directive {
+  bool stop = false;               ///< some rank was asked to: checkpoint and leave with exit 75
+  bool commit_checkpoint = false;  ///< every rank's share is synced
+  bool writer_busy = false;        ///< some rank still writes: no new save may begin
+  int write_failed_rank = -1;      ///< the lowest rank whose share could not be written
+  double data_wait_seconds = 0;    ///< the longest over ranks
+  double rank_wait_seconds = 0;
+  double resident_bytes = 0;  ///< the largest over ranks
+};
+
+/// One small collective a step, overlapped with it: every rank's status goes to every rank, and the
+/// same pure function of all of them decides on each. What only rank 0 can see (wall clock, files)
+/// enters as rank 0's status.
+class Coordinator {
+ public:
+  explicit Coordinator(comm::Communicator& host);
+  /// Collective: starts telling the others.
+  void post(const LocalStatus& status);
+  /// Ends the post() before. Throws CommError.
+  Directive collect();
+
+ private:
+  comm::Communicator& host_;
+  torch::Tensor own_, all_;
+  std::unique_ptr<comm::Work> work_;
+};
+
+}  // namespace pgan::train

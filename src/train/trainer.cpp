@@ -1,0 +1,316 @@
+#include "train/trainer.h"
+
+#include <bit>
+
+#include "comm/agree.h"
+#include "core/device.h"
+#include "core/log.h"
+#include "core/noise.h"
+#include "core/option_set.h"
+
+namespace pgan::train {
+namespace {
+
+constexpr std::int64_t kMostSkipsInARow = 20;
+constexpr double kLongestTickSeconds = 60;
+constexpr double kOnStepSeconds = 0.5;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Published tick lengths, thousands of images: 160 at 4x4 down to 10 at 1024x1024.
+std::int64_t default_tick_images(std::int64_t resolution) {
+  constexpr std::int64_t kKimg[] = {160, 140, 120, 100, 80, 60, 40, 20, 10};
+  const int level = std::bit_width(static_cast<std::uint64_t>(resolution)) - 3;
+  return 1000 * kKimg[std::clamp(level, 0, 8)];
+}
+
+Batch to_model(Batch batch, torch::Device device, torch::Dtype dtype) {
+  for (auto& [domain, tensor] : batch.data) tensor = tensor.to(device, dtype);
+  batch.labels = batch.labels.to(device, dtype);
+  batch.global_labels = batch.global_labels.to(device, dtype);
+  return batch;
+}
+
+void require_kimg(const char* option, double value) {
+  if (value >= 0 && value <= 1e9) return;
+  throw ConfigError("--" + std::string(option) + " " + exact_text(value) + ": expected 0 or more");
+}
+
+}  // namespace
+
+void TrainOptions::visit(OptionVisitor& visitor) {
+  visitor.group("Training");
+  visitor.field("seed", seed, "of all random draws");
+  visitor.field("max-steps", max_steps,
+                "stop after so many steps, counted from the run's beginning; 0: no limit");
+  visitor.field("mirror", mirror, "mirror images left to right with probability 1/2");
+  visitor.field("ema-kimg", ema_kimg,
+                "half-life of the generator's moving average, thousands of images; 0: no average");
+  visitor.group("Reports");
+  visitor.field(
+      "tick-kimg", tick_kimg,
+      "thousands of images between lines of stats.jsonl; 0: by resolution; at most a minute");
+  visitor.field("snapshot-kimg", snapshot_kimg,
+                "thousands of images between sample sheets; 0: only at the end");
+  visitor.field("checkpoint-kimg", checkpoint_kimg,
+                "thousands of images between checkpoints; 0: only at the end");
+}
+
+void TrainOptions::validate() const {
+  if (seed < 0) throw ConfigError("--seed " + std::to_string(seed) + ": expected 0 or more");
+  if (max_steps < 0)
+    throw ConfigError("--max-steps " + std::to_string(max_steps) + ": expected 0 or more");
+  require_kimg("ema-kimg", ema_kimg);
+  require_kimg("tick-kimg", tick_kimg);
+  require_kimg("snapshot-kimg", snapshot_kimg);
+  require_kimg("checkpoint-kimg", checkpoint_kimg);
+}
+
+Trainer::Trainer(TrainOptions options, TrainerParts parts)
+    : options_(options),
+      parts_(std::move(parts)),
+      coordinator_(parts_.host),
+      eta_(parts_.schedule),
+      growth_(parts_.schedule.growth_at(0)) {
+  parts_.recipe.grow(growth_);
+  rebuild_sets();
+}
+
+void Trainer::rebuild_sets() {
+  sets_.clear();
+  for (auto& [name, parameters] : parts_.recipe.parameter_sets()) {
+    std::vector<torch::Tensor> tensors;
+    for (const auto& [parameter_name, parameter] : parameters) tensors.push_back(parameter);
+    Set& set = sets_[name];
+    set.reducer = std::make_unique<comm::GradientReducer>(parts_.device, tensors, parts_.reducer);
+    set.adam = std::make_unique<Adam>(parameters, parts_.recipe.adam());
+    set.parameters = parameters;
+  }
+  for (const std::string& name : parts_.recipe.averaged_sets()) {
+    averages_[name].follow(sets_.at(name).parameters);
+  }
+}
+
+TensorMap Trainer::state() const {
+  TensorMap state;
+  for (const auto& [name, set] : sets_) {
+    for (const auto& [parameter_name, parameter] : set.parameters) {
+      state[name + "/" + parameter_name] = parameter.detach();
+    }
+    set.adam->add_state("adam." + name, state);
+  }
+  for (const auto& [name, average] : averages_) average.add_state(name + "_ema", state);
+  return state;
+}
+
+void Trainer::resume(const checkpoint::Found& found) {
+  growth_ = found.manifest.growth;
+  progress_ = found.manifest.progress;
+  saved_ = progress_;
+  if (parts_.recipe.grow(growth_)) rebuild_sets();
+  checkpoint::load_into(found, state(), parts_.host);
+  if (const auto extra = found.manifest.extra.find("skipped");
+      extra != found.manifest.extra.end()) {
+    skipped_ = std::stoll(extra->second);
+  }
+}
+
+bool Trainer::finished() const {
+  return progress_.images >= parts_.schedule.total_images() ||
+         (options_.max_steps > 0 && progress_.step >= options_.max_steps);
+}
+
+Trainer::End Trainer::run() {
+  parts_.loader.seek(progress_);
+  data_waited_before_ = parts_.loader.waited_seconds();
+  start_ = window_.start = Clock::now();
+  bool stop = false;
+  while (!finished() && !stop) {
+    const Growth growth = parts_.schedule.growth_at(progress_.images);
+    const Clock::time_point step_start = Clock::now();
+    LocalStatus status{parts_.stop_requested && parts_.stop_requested(), parts_.store.poll(), 0,
+                       step_rank_wait_, static_cast<double>(resident_bytes())};
+    const double data_waited = parts_.loader.waited_seconds();
+    status.data_wait_seconds = data_waited - data_waited_before_;
+    data_waited_before_ = data_waited;
+    coordinator_.post(status);
+    step_rank_wait_ = 0;
+    step();
+    const Clock::time_point step_end = Clock::now();
+    const Directive directive = coordinator_.collect();
+    step_rank_wait_ += seconds_since(step_end);
+    account(growth, seconds_since(step_start), directive);
+    report(progress_.step == 1, growth);
+    maybe_save(directive);
+    if (crosses(images_of(options_.snapshot_kimg), progress_.images - step_images_,
+                progress_.images)) {
+      sample_previews();
+    }
+    stop = directive.stop;
+  }
+  if (window_.steps > 0) report(true, growth_);
+  sample_previews();
+  save_last_step();
+  return finished() ? End::done : End::stopped;
+}
+
+void Trainer::enter(const Growth& growth) {
+  // Adam starts afresh at a fade's start and at its end, as published.
+  const bool reset = growth.resolution != growth_.resolution || growth.fading() != growth_.fading();
+  const bool grown = growth.resolution != growth_.resolution;
+  growth_ = growth;
+  if (parts_.recipe.grow(growth) || reset) rebuild_sets();
+  if (grown && parts_.observer != nullptr) parts_.observer->on_growth(progress_, growth);
+}
+
+void Trainer::step() {
+  enter(parts_.schedule.growth_at(progress_.images));
+  const Batch batch = to_model(parts_.loader.next(), parts_.model_device, parts_.dtype);
+  for (const models::Phase& phase : parts_.recipe.phases()) {
+    if (progress_.step % phase.interval == 0) run_phase(phase, batch);
+  }
+  step_images_ = batch.rows.global;
+  for (auto& [name, average] : averages_) average.update(step_images_, options_.ema_kimg * 1000);
+  progress_.step += 1;
+  progress_.images += step_images_;
+}
+
+void Trainer::run_phase(const models::Phase& phase, const Batch& batch) {
+  for (auto& [name, set] : sets_) {
+    const bool updated =
+        std::ranges::find(phase.parameter_sets, name) != phase.parameter_sets.end();
+    for (auto& [parameter_name, parameter] : set.parameters) parameter.requires_grad_(updated);
+    if (updated) set.reducer->arm();
+  }
+  Noise noise(static_cast<std::uint64_t>(options_.seed), progress_.step, phase.name, batch.rows,
+              torch::TensorOptions(parts_.dtype).device(parts_.model_device));
+  const models::LossTerms loss = parts_.recipe.loss(phase, batch, growth_, noise);
+  loss.total.backward();
+  bool finite = true;
+  for (const std::string& name : phase.parameter_sets) {
+    const comm::GradientReducer::Outcome outcome = sets_.at(name).reducer->finish(loss.parts);
+    step_rank_wait_ += outcome.wait_seconds;
+    finite = finite && outcome.finite;
+    if (name != phase.parameter_sets.front()) continue;
+    for (const auto& [part, value] : outcome.mean_losses) window_.loss_sums[part] += value;
+  }
+  count_skip(!finite, phase.name);
+  if (!finite) return;
+  const double rate = parts_.schedule.learning_rate_at(growth_);
+  for (const std::string& name : phase.parameter_sets) sets_.at(name).adam->step(rate);
+}
+
+void Trainer::count_skip(bool skipped, const std::string& phase) {
+  skipped_in_a_row_ = skipped ? skipped_in_a_row_ + 1 : 0;
+  if (!skipped) return;
+  ++skipped_;
+  if (skipped_in_a_row_ < kMostSkipsInARow) {
+    if (skipped_in_a_row_ == 1 && parts_.host.rank() == 0) {
+      log_warning("step " + std::to_string(progress_.step) + ": phase " + phase +
+                  " has a non-finite gradient; the update is skipped on every rank");
+    }
+    return;
+  }
+  throw comm::AgreedError(ExitCode::diverged,
+                          "diverged: " + std::to_string(kMostSkipsInARow) +
+                              " updates in a row had a non-finite gradient, up to step " +
+                              std::to_string(progress_.step) + " (phase " + phase +
+                              "); resume from an earlier checkpoint with a lower --learning-rate");
+}
+
+void Trainer::account(const Growth& growth, double seconds, const Directive& directive) {
+  eta_.measured(growth.resolution, step_images_, seconds);
+  window_.images += step_images_;
+  window_.steps += 1;
+  window_.data_wait += directive.data_wait_seconds;
+  window_.rank_wait += directive.rank_wait_seconds;
+  window_.resident = std::max(window_.resident, directive.resident_bytes);
+}
+
+void Trainer::report(bool always, const Growth& growth) {
+  if (parts_.observer == nullptr) return;
+  const double seconds = seconds_since(window_.start);
+  const std::int64_t tick = options_.tick_kimg > 0 ? images_of(options_.tick_kimg)
+                                                   : default_tick_images(growth.resolution);
+  const bool due = always || window_.images >= tick || seconds >= kLongestTickSeconds;
+  if (!due && seconds_since(last_on_step_) < kOnStepSeconds) return;
+  TickInfo info;
+  info.progress = progress_;
+  info.growth = growth;
+  info.total_images = parts_.schedule.total_images();
+  info.minibatch = step_images_;
+  info.learning_rate = parts_.schedule.learning_rate_at(growth);
+  for (const auto& [name, sum] : window_.loss_sums) {
+    info.losses[name] = sum / static_cast<double>(window_.steps);
+  }
+  info.images_per_second = static_cast<double>(window_.images) / std::max(seconds, 1e-9);
+  info.elapsed_seconds = seconds_since(start_);
+  std::int64_t end = info.total_images;
+  if (options_.max_steps > 0) {
+    end = std::min(end, progress_.images + (options_.max_steps - progress_.step) * step_images_);
+  }
+  info.eta_seconds = eta_.seconds_left(progress_.images, end);
+  info.data_wait_share = window_.data_wait / std::max(seconds, 1e-9);
+  info.rank_wait_share = window_.rank_wait / std::max(seconds, 1e-9);
+  info.resident_bytes = static_cast<std::int64_t>(window_.resident);
+  info.skipped_steps = skipped_;
+  last_on_step_ = Clock::now();
+  if (!due) return parts_.observer->on_step(info);
+  parts_.observer->on_tick(info);
+  window_ = Window{};
+}
+
+void Trainer::maybe_save(const Directive& directive) {
+  const std::int64_t interval = images_of(options_.checkpoint_kimg);
+  save_due_ = save_due_ || crosses(interval, progress_.images - step_images_, progress_.images);
+  if (directive.write_failed_rank >= 0 && !warned_write_) {
+    warned_write_ = true;
+    if (directive.write_failed_rank == parts_.host.rank()) log_warning(parts_.store.failure());
+  }
+  if (directive.commit_checkpoint) {
+    parts_.store.commit();
+  } else if (save_due_ && !directive.writer_busy) {
+    begin_save();
+  }
+}
+
+void Trainer::save_last_step() {
+  try {
+    parts_.store.drain();
+  } catch (const comm::AgreedError& error) {
+    if (parts_.host.rank() == 0) log_warning(std::string(error.what()) + "; trying once more");
+    saved_.reset();
+  }
+  if (saved_ == progress_) return;
+  begin_save();
+  parts_.store.drain();
+}
+
+void Trainer::begin_save() {
+  saved_ = progress_;
+  save_due_ = warned_write_ = false;
+  checkpoint::Manifest manifest = parts_.manifest;
+  manifest.progress = progress_;
+  manifest.growth = growth_;
+  manifest.extra["architecture"] = parts_.recipe.architecture();
+  manifest.extra["skipped"] = std::to_string(skipped_);
+  parts_.store.begin(std::move(manifest), state());
+}
+
+void Trainer::sample_previews() {
+  if (parts_.observer == nullptr) return;
+  RowShare rows{{}, parts_.preview_images};
+  for (std::int64_t i = 0; i < parts_.preview_images; ++i) rows.rows.push_back(i);
+  Noise noise(static_cast<std::uint64_t>(options_.seed), 0, "preview", rows,
+              torch::TensorOptions(parts_.dtype).device(parts_.model_device));
+  std::vector<std::unique_ptr<AveragedWeights>> averaged;
+  for (auto& [name, average] : averages_)
+    averaged.push_back(std::make_unique<AveragedWeights>(average));
+  const torch::Tensor images =
+      parts_.recipe.sample(growth_, noise).to(torch::kCPU, torch::kFloat32);
+  parts_.observer->on_sample(progress_, growth_, images);
+}
+
+}  // namespace pgan::train

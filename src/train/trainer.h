@@ -1,0 +1,147 @@
+#pragma once
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/load.h"
+#include "checkpoint/store.h"
+#include "comm/communicator.h"
+#include "comm/gradient_reducer.h"
+#include "core/options.h"
+#include "core/types.h"
+#include "data/loader.h"
+#include "models/recipe.h"
+#include "train/adam.h"
+#include "train/coordinator.h"
+#include "train/ema.h"
+#include "train/eta.h"
+#include "train/schedule.h"
+
+namespace pgan::train {
+
+struct TrainOptions {
+  std::int64_t seed = 0;
+  std::int64_t max_steps = 0;  ///< from the run's beginning, also after a resume; 0 = no limit
+  bool mirror = true;
+  double ema_kimg = 11;
+  double tick_kimg = 0;  ///< 0 = by resolution
+  double snapshot_kimg = 100;
+  double checkpoint_kimg = 200;
+
+  void visit(OptionVisitor& visitor);
+  void validate() const;  ///< throws ConfigError
+};
+
+/// What happened since the last report; losses are means over steps and ranks.
+struct TickInfo {
+  Progress progress;
+  Growth growth;
+  std::int64_t total_images = 0, minibatch = 0;
+  double learning_rate = 0;
+  std::map<std::string, double> losses;
+  double images_per_second = 0;
+  double elapsed_seconds = 0;  ///< in this process
+  double eta_seconds = 0;
+  double data_wait_share = 0, rank_wait_share = 0;  ///< of the time, on the rank that waited most
+  std::int64_t resident_bytes = 0;                  ///< largest over ranks
+  std::int64_t skipped_steps = 0;                   ///< updates skipped since the run's beginning
+};
+
+/// Hears what the trainer does; its thread is the trainer's. The app keeps one on rank 0 only.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_step(const TickInfo& /*so_far*/) {
+  }  ///< since the last tick; at most twice a second
+  virtual void on_tick(const TickInfo&) {}
+  virtual void on_growth(const Progress&, const Growth&) {}
+  /// images: float32 [N,3,R,R] on the CPU, made by the averaged weights from the run's fixed
+  /// latents.
+  virtual void on_sample(const Progress&, const Growth&, const torch::Tensor& /*images*/) {}
+};
+
+/// Everything a trainer works with. All references must outlive it.
+struct TrainerParts {
+  comm::Communicator& host;    ///< status and checkpoints
+  comm::Communicator& device;  ///< gradients; may be host
+  models::Recipe& recipe;
+  const Schedule& schedule;
+  data::Loader& loader;
+  checkpoint::Store& store;
+  Observer* observer = nullptr;          ///< null on ranks that report nothing
+  std::function<bool()> stop_requested;  ///< polled once a step
+  checkpoint::Manifest manifest;         ///< what the app wants in each checkpoint
+  torch::Dtype dtype = torch::kFloat32;
+  torch::Device model_device = torch::kCPU;
+  std::int64_t preview_images = 24;
+  comm::ReducerOptions reducer;
+};
+
+/// The loop: draws batches, runs the recipe's phases, averages gradients, updates, grows, reports,
+/// saves. All members are collective.
+class Trainer {
+ public:
+  Trainer(TrainOptions options, TrainerParts parts);
+
+  /// Takes up a checkpoint's state. Throws comm::AgreedError (exit 4) when it does not fit.
+  void resume(const checkpoint::Found& found);
+
+  enum class End { done, stopped };  ///< all images shown or max_steps reached; asked to stop
+  /// Steps until the end and leaves a checkpoint of the last step. Throws comm::AgreedError with
+  /// exit 6 after 20 skipped updates in a row, exit 4 when the last checkpoint could not be
+  /// written.
+  End run();
+
+  const Progress& progress() const { return progress_; }
+  /// All state by checkpoint name: the tensors themselves.
+  TensorMap state() const;
+
+ private:
+  struct Set {  // one parameter set's machinery
+    std::unique_ptr<comm::GradientReducer> reducer;
+    std::unique_ptr<Adam> adam;
+    models::NamedParameters parameters;
+  };
+  using Clock = std::chrono::steady_clock;
+
+  void rebuild_sets();
+  void enter(const Growth& growth);
+  void step();
+  void run_phase(const models::Phase& phase, const Batch& batch);
+  void count_skip(bool skipped, const std::string& phase);
+  void account(const Growth& growth, double seconds, const Directive& directive);
+  void report(bool first_step, const Growth& growth);
+  void maybe_save(const Directive& directive);
+  void begin_save();
+  void save_last_step();
+  void sample_previews();
+  bool finished() const;
+
+  TrainOptions options_;
+  TrainerParts parts_;
+  Coordinator coordinator_;
+  Eta eta_;
+  std::map<std::string, Set> sets_;
+  std::map<std::string, Ema> averages_;
+  Progress progress_;
+  Growth growth_;  // of the last step
+  std::int64_t step_images_ = 0;
+  std::optional<Progress> saved_;  // of the newest save begun here or resumed from
+  bool save_due_ = false, warned_write_ = false;
+  std::int64_t skipped_ = 0, skipped_in_a_row_ = 0;
+
+  struct Window {  // since the last tick
+    Clock::time_point start = Clock::now();
+    std::int64_t images = 0, steps = 0;
+    std::map<std::string, double> loss_sums;
+    double data_wait = 0, rank_wait = 0, resident = 0;
+  } window_;
+  Clock::time_point start_ = Clock::now(), last_on_step_ = {};
+  double step_rank_wait_ = 0, data_waited_before_ = 0;
+};
+
+}  // namespace pgan::train

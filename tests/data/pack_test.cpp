@@ -1,0 +1,180 @@
+#include "data/pack.h"
+
+#include <functional>
+#include <regex>
+
+#include <gmock/gmock.h>
+
+#include "data/decode.h"
+#include "data/fixtures.h"
+#include "data/verify.h"
+
+namespace pgan::data {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::vector<std::string> verify(const Pack& pack) {
+  return verify_pack(pack, [](auto, auto) {});
+}
+
+TEST(Pack, RoundTrip) {
+  const TempFolder folder;
+  const auto pack = synth_pack(folder, 13, 256, {.shard_mib = 1});
+  const PackInfo& info = pack->info();
+  EXPECT_EQ(info.count, 13);
+  EXPECT_EQ(info.resolutions(), (std::vector<std::int64_t>{4, 8, 16, 32, 64, 128, 256}));
+  EXPECT_EQ(info.levels.back().encoding, "png");
+  EXPECT_EQ(pack->labels().sizes(), (std::vector<std::int64_t>{13, 12}));
+  for (const std::int64_t record : {0, 7, 12}) {
+    const SynthFace face = draw_face(3, record, 256);
+    EXPECT_TRUE(pack->image(record, 256).equal(face.image)) << record;
+    for (std::int64_t c = 0; c < 12; ++c) {
+      EXPECT_EQ(pack->labels()[record][c].item<float>() == 1.0f,
+                face.labels[static_cast<std::size_t>(c)]);
+    }
+    const auto mean = face.image.to(torch::kFloat64).view({3, 64, 4, 64, 4}).mean({2, 4});
+    EXPECT_TRUE(pack->image(record, 64).equal(mean.round().to(torch::kUInt8))) << record;
+  }
+  EXPECT_EQ(pack->split()[8], 1);
+  EXPECT_THAT(pack->record_json(12), HasSubstr("\"file\":\"img_align_celeba/000013.png\""));
+  EXPECT_TRUE(verify(*pack).empty());
+}
+
+TEST(Pack, ShardsAreCutAndFound) {
+  const TempFolder folder;
+  const auto pack = synth_pack(folder, 50, 128, {.shard_mib = 1});
+  ASSERT_GT(pack->info().levels.back().shards.size(), 2u);
+  for (std::int64_t record = 0; record < 50; ++record) {
+    EXPECT_TRUE(pack->image(record, 128).equal(draw_face(3, record, 128).image)) << record;
+  }
+}
+
+TEST(Pack, SaysWhatItIsNot) {
+  const TempFolder folder;
+  EXPECT_THAT(message_of([&] { Pack::open(folder.path()); }), HasSubstr("pgan-data pack --from"));
+  EXPECT_THROW(Pack::open(folder / "absent"), DataError);
+  const auto pack = synth_pack(folder, 4, 16);
+  EXPECT_THAT(message_of([&] { pack->require_level(64); }), HasSubstr("only 4, 8, 16"));
+  EXPECT_NO_THROW(pack->require_level(8));
+  EXPECT_THROW(pack->image(4, 8), DataError);
+  EXPECT_THROW(pack->image(-1, 8), DataError);
+}
+
+/// A small pack whose dataset.json is edited before it is opened.
+class DamagedJson : public testing::Test {
+ protected:
+  DamagedJson() {
+    synth_pack(folder_, 4, 16);
+    json_ = read_text(folder_ / "pack/dataset.json");
+  }
+  std::string open_with(const std::string& json) {
+    write_text(folder_ / "pack/dataset.json", json);
+    return message_of([&] { Pack::open(folder_ / "pack"); });
+  }
+  std::string replaced(const std::string& pattern, const std::string& text) {
+    const std::string out = std::regex_replace(json_, std::regex(pattern), text,
+                                               std::regex_constants::format_first_only);
+    EXPECT_NE(out, json_) << pattern;
+    return out;
+  }
+  TempFolder folder_;
+  std::string json_;
+};
+
+TEST_F(DamagedJson, IsRefused) {
+  EXPECT_EQ(open_with(json_), "(nothing thrown)");
+  for (const char* garbage : {"", "{", "[]", "null", "3", "{}", "{\"format\": 7}", "\xff\xfe"}) {
+    EXPECT_THAT(open_with(garbage), HasSubstr("dataset.json")) << garbage;
+  }
+  const std::pair<const char*, const char*> edits[] = {
+      {"\"version\": 1", "\"version\": 2"},
+      {"\"count\": 4", "\"count\": -4"},
+      {"\"count\": 4", "\"count\": 0"},
+      {"\"count\": 4", "\"count\": 5"},
+      {"\"count\": 4", "\"count\": 1099511627776"},
+      {"\"count\": 4", "\"count\": 18446744073709551615"},
+      {"\"count\": 4", "\"count\": 1e300"},
+      {"\"count\": 4", "\"count\": \"4\""},
+      {"\"resolution\": 8", "\"resolution\": 16"},
+      {"\"resolution\": 4", "\"resolution\": 6"},
+      {"\"resolution\": 4", "\"resolution\": -4"},
+      {"\"encoding\": \"ppm\"", "\"encoding\": \"exe\""},
+      {"\"first\": 0", "\"first\": 1"},
+      {"\"bytes\": ", "\"bytes\": -"},
+      {"\"bytes\": ", "\"bytes\": 9"},
+      {"\"file\": \"r0004", "\"file\": \"../r0004"},
+      {"\"file\": \"labels.f32\"", "\"file\": \"..\""},
+      {"\"label_names\": \\[", "\"label_names\": [7, "},
+      {"\"label_names\": \\[", "\"label_names\": [\"one more\", "},
+      {"\"levels\"", "\"lovels\""},
+  };
+  for (const auto& [pattern, text] : edits) {
+    EXPECT_THAT(open_with(replaced(pattern, text)), HasSubstr("pack")) << text;
+    EXPECT_THROW(Pack::open(folder_ / "pack"), DataError) << text;
+  }
+}
+
+TEST_F(DamagedJson, DeepNestingIsRefused) {
+  EXPECT_THAT(open_with(std::string(1'000'000, '[')), HasSubstr("is not JSON"));
+}
+
+/// Changes one byte.
+void flip(const fs::path& file, std::size_t at) {
+  std::string text = read_text(file);
+  ASSERT_LT(at, text.size());
+  text[at] = static_cast<char>(text[at] ^ 0x55);
+  write_text(file, text);
+}
+
+TEST(DamagedPack, TruncatedOrMissingFilesAreRefused) {
+  const TempFolder folder;
+  synth_pack(folder, 4, 16);
+  for (const char* name : {"r0016-00000.tar", "r0016.index", "labels.f32", "split.u8"}) {
+    const fs::path file = folder / "pack" / name;
+    const std::string whole = read_text(file);
+    write_text(file, whole.substr(0, whole.size() / 2));
+    EXPECT_THAT(message_of([&] { Pack::open(folder / "pack"); }), HasSubstr("truncated or changed"))
+        << name;
+    fs::remove(file);
+    EXPECT_THROW(Pack::open(folder / "pack"), DataError) << name;
+    write_text(file, whole);
+  }
+  EXPECT_NO_THROW(Pack::open(folder / "pack"));
+}
+
+TEST(DamagedPack, IndexesOutsideTheShardAreRefused) {
+  const TempFolder folder;
+  synth_pack(folder, 4, 16);
+  for (const std::size_t at : {std::size_t{7}, std::size_t{15}, std::size_t{1}, std::size_t{8}}) {
+    flip(folder / "pack/r0016.index", at);
+    const auto pack = Pack::open(folder / "pack");
+    EXPECT_THROW(pack->image(0, 16), DataError) << at;
+    EXPECT_NO_THROW(pack->image(1, 16));
+    EXPECT_FALSE(verify(*pack).empty());
+    flip(folder / "pack/r0016.index", at);
+  }
+}
+
+TEST(DamagedPack, VerifyFindsChangedPixels) {
+  const TempFolder folder;
+  synth_pack(folder, 4, 16);
+  flip(folder / "pack/r0016-00000.tar", 600);
+  const auto faults = verify(*Pack::open(folder / "pack"));
+  ASSERT_EQ(faults.size(), 1u);
+  EXPECT_THAT(faults[0], HasSubstr("r0016-00000.tar: checksum"));
+}
+
+TEST(DamagedPack, DamagedPngIsNamed) {
+  const TempFolder folder;
+  const auto pack = synth_pack(folder, 2, 256);
+  std::string tar = read_text(folder / "pack/r0256-00000.tar");
+  tar.replace(2000, 4000, 4000, '\0');
+  write_text(folder / "pack/r0256-00000.tar", tar);
+  const std::string message = message_of([&] { Pack::open(folder / "pack")->image(0, 256); });
+  EXPECT_THAT(message, HasSubstr("r0256-00000.tar record 0"));
+}
+
+}  // namespace
+}  // namespace pgan::data
