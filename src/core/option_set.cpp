@@ -25,6 +25,8 @@ struct OptionSet::Entry {
 
 namespace {
 
+constexpr const char* kStray = "stray argument";  // no option's name: it has a space
+
 template <class Entry>
 class Collector : public OptionVisitor {
  public:
@@ -138,6 +140,7 @@ OptionValues OptionSet::parse_command_line(std::span<const std::string> argument
   }
   po::positional_options_description positions;
   for (const std::string& name : positional_) positions.add(name.c_str(), 1);
+  positions.add(kStray, -1);
   namespace style = po::command_line_style;
   po::command_line_parser parser(std::vector<std::string>(arguments.begin(), arguments.end()));
   parser.options(description).positional(positions).allow_unregistered();
@@ -145,9 +148,7 @@ OptionValues OptionSet::parse_command_line(std::span<const std::string> argument
   OptionValues values;
   try {
     for (const po::option& option : parser.run().options) {
-      const bool stray =
-          option.position_key >= 0 && (option.unregistered || option.string_key.empty());
-      if (stray) {
+      if (option.string_key == kStray) {
         throw ConfigError("unexpected argument '" + option.original_tokens.front() +
                           "' on the command line (options start with --)");
       }

@@ -171,8 +171,8 @@ SynthFace draw_face(std::uint64_t seed, std::int64_t index, std::int64_t size) {
   paint_nose(canvas, t);
   paint_mouth(canvas, t);
   paint_eyes(canvas, t);
-  paint_glasses(canvas, t);
   paint_hair(canvas, t);
+  paint_glasses(canvas, t);
   canvas.backdrop([&](Point p, Color under) {
     return under * t.light_tint * (1 - 0.10f * (p.x * p.x + p.y * p.y));
   });

@@ -135,6 +135,12 @@ void paint_glasses(Canvas& canvas, const Traits& t) {
     const Point half{0.205f * eye.narrow, mix(0.135f, 0.18f, t.frame_round)};
     return rounded_box(p - eye.at, half, mix(0.05f, 0.17f, t.frame_round));
   };
+  // To the temple; none on the side that is turned away.
+  const auto arm = [&](Point p, const Place& eye, float side) {
+    const Point from{eye.at.x + side * 0.2f * eye.narrow, eye.at.y - 0.05f};
+    const Point to{side * 0.93f * t.head_width, from.y - 0.02f};
+    return side * (to.x - from.x) > 0 ? capsule(p, from, to, t.frame_thick * 0.8f) : 9.0f;
+  };
   const Point low{-0.95f, -0.35f + t.pitch}, high{0.95f, 0.35f + t.pitch};
   const auto both = [&](Point p) { return std::min(lens(p, left), lens(p, right)); };
   canvas.face_layer(
@@ -150,12 +156,7 @@ void paint_glasses(Canvas& canvas, const Traits& t) {
         const float gap = (right.at.x - left.at.x) / 2 - 0.2f * (left.narrow + right.narrow) / 2;
         const float nose =
             capsule(p, {bridge.x - gap, bridge.y}, {bridge.x + gap, bridge.y}, t.frame_thick);
-        const float y = left.at.y - 0.05f;
-        const float arms =
-            std::min(capsule(p, {left.at.x - 0.2f * left.narrow, y},
-                             {-t.head_width - 0.02f, y - 0.03f}, t.frame_thick * 0.8f),
-                     capsule(p, {right.at.x + 0.2f * right.narrow, y},
-                             {t.head_width + 0.02f, y - 0.03f}, t.frame_thick * 0.8f));
+        const float arms = std::min(arm(p, left, -1), arm(p, right, 1));
         return canvas.edge(std::min({rims, nose, arms}));
       },
       [&](Point) { return t.frame; });

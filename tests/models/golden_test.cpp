@@ -48,7 +48,9 @@ class Golden : public ::testing::TestWithParam<Case> {
 
   void expect_equal(const std::string& name, const torch::Tensor& actual) {
     const torch::Tensor expected = value(name).reshape(actual.sizes());
-    const double scale = std::max(expected.abs().max().item<double>(), 1e-30);
+    double scale = std::max(expected.abs().max().item<double>(), 1e-30);
+    // This gradient is 1 - 1 + 0.002 mean D(real): in fp32 it is as exact as the ones it is left from.
+    if (name == "grad.D.4.out.bias" && GetParam().dtype == torch::kFloat32) scale = 1;
     EXPECT_LT((actual - expected).abs().max().item<double>() / scale, GetParam().tolerance) << name;
     ++compared_;
   }
@@ -56,8 +58,7 @@ class Golden : public ::testing::TestWithParam<Case> {
   Tap tap(const std::string& network) {
     return [this, network](const std::string& layer, const torch::Tensor& output) {
       if (layer == "z_normalised") return expect_equal("tap.z_normalised", output.detach());
-      const torch::Tensor seen = layer == "4.minibatch_stddev" ? output : output;
-      expect_equal("tap." + network + "." + layer, seen.detach());
+      expect_equal("tap." + network + "." + layer, output.detach());
     };
   }
 
@@ -109,10 +110,11 @@ TEST_P(Golden, LayersLossesAndGradients) {
   const auto plain = [&](const torch::Tensor& images) {
     return discriminator.forward(images, growth, 4);
   };
-  expect_equal("d_fake", discriminator.forward(fake.detach(), growth, 4, tap("D")).detach());
+  expect_equal("d_real", discriminator.forward(faded, growth, 4, tap("D")).detach());
 
   const CriticLoss loss = critic_loss(plain, faded, fake.detach(), value("mix"), {});
   expect_equal("d_real", loss.real.detach());
+  expect_equal("d_fake", loss.fake.detach());
   expect_equal("d_mixed", loss.mixed.detach());
   expect_equal("gradient_norm", loss.gradient_norm.detach());
   expect_equal("gradient_penalty", loss.gradient_penalty.detach());
@@ -140,9 +142,9 @@ std::vector<Case> cases() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Progressive, Golden, ::testing::ValuesIn(cases()), [](const auto& info) {
-  std::string name = std::to_string(info.param.resolution) + "_alpha_" + info.param.alpha +
-                     (info.param.dtype == torch::kFloat64 ? "_fp64" : "_fp32");
+INSTANTIATE_TEST_SUITE_P(Progressive, Golden, ::testing::ValuesIn(cases()), [](const auto& param_info) {
+  std::string name = std::to_string(param_info.param.resolution) + "_alpha_" + param_info.param.alpha +
+                     (param_info.param.dtype == torch::kFloat64 ? "_fp64" : "_fp32");
   std::ranges::replace(name, '.', '_');
   return name;
 });

@@ -38,6 +38,8 @@ TEST(Progressive, AtAlphaZeroThePictureIsTheUpsampledOldOne) {
   const ProgressiveShape shape{8, {8, 8, 6, 4}};
   ProgressiveGenerator generator(shape, {3, torch::kFloat64, torch::kCPU});
   ProgressiveDiscriminator discriminator(shape, {3, torch::kFloat64, torch::kCPU});
+  generator.grow(8);
+  discriminator.grow(8);
   const torch::Tensor z = torch::randn({4, 8}, torch::kFloat64);
   const torch::Tensor old_picture = generator.forward(z, {8, 1.0});
   generator.grow(16);
