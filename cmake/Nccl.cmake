@@ -17,4 +17,4 @@ if(PGAN_CUDA STREQUAL "ON" AND NOT PGAN_HAS_NCCL)
   message(FATAL_ERROR "PGAN_CUDA=ON, but LibTorch has no CUDA (libtorch_cuda.so: ${PGAN_LIBTORCH_HAS_CUDA}) or "
                       "nccl.h or cuda_runtime_api.h was not found. Use PGAN_CUDA=AUTO, or a LibTorch with CUDA.")
 endif()
-message(STATUS "CUDA and NCCL host code: ${PGAN_HAS_NCCL} (PGAN_CUDA=${PGAN_CUDA})")
+message(STATUS "CUDA and NCCL headers: ${PGAN_HAS_NCCL} (PGAN_CUDA=${PGAN_CUDA})")

@@ -253,10 +253,10 @@ void Store::drain() {
     }
   }
   if (poll() == Writing::writing) thread_.detach();
-  throw comm::AgreedError(ExitCode::checkpoint,
-                          "the last checkpoint was not on disk in " + run_.string() + " after " +
-                              std::to_string(static_cast<long>(options_.drain_timeout_seconds)) +
-                              " s (--drain-timeout); the one before it stands");
+  throw DrainTimeout(ExitCode::checkpoint,
+                     "the last checkpoint was not on disk in " + run_.string() + " after " +
+                         std::to_string(static_cast<long>(options_.drain_timeout_seconds)) +
+                         " s (--drain-timeout); the one before it stands");
 }
 
 }  // namespace pgan::checkpoint

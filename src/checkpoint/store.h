@@ -6,11 +6,18 @@
 #include <thread>
 
 #include "checkpoint/manifest.h"
+#include "comm/agree.h"
 #include "comm/communicator.h"
 #include "core/options.h"
 #include "core/types.h"
 
 namespace pgan::checkpoint {
+
+/// The file system did not answer within drain_timeout_seconds; its thread may still be writing.
+class DrainTimeout : public comm::AgreedError {
+ public:
+  using AgreedError::AgreedError;
+};
 
 struct StoreOptions {
   std::int64_t keep_last = 3;          ///< newest checkpoints kept; 0 = all

@@ -30,7 +30,7 @@ void check_promise(int ranks) {
     if (promised > ranks) {
       throw ConfigError(std::string(variable) + " promises " + std::to_string(promised) +
                         " ranks, but MPI sees " + std::to_string(ranks) +
-                        ": start with mpirun, or srun --mpi=pmix (docs/installing.md), or unset " +
+                        ": start with mpirun, or srun --mpi=pmix (README.md), or unset " +
                         variable + " to train on one rank");
     }
     if (promised > 0) return;

@@ -15,6 +15,7 @@ namespace {
 
 /// Opens libtorch_cuda (found beside libtorch_cpu, which is linked) and counts the GPUs.
 int cuda_devices() {
+  if (!PGAN_CUDA_ALLOWED) return 0;
   static const void* library = dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
   return library == nullptr ? 0 : static_cast<int>(at::detail::getCUDAHooks().deviceCount());
 }

@@ -60,6 +60,8 @@ void log_to_file(const std::filesystem::path& file) {
         "file", std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string()));
     state().file->set_pattern("%Y-%m-%d %H:%M:%S %L %v");
     state().file->flush_on(spdlog::level::info);
+    state().file->set_error_handler(
+        [](const std::string&) {});  // a full disk: the run says so itself
   } catch (const spdlog::spdlog_ex& error) {
     throw DataError("cannot write the log " + file.string() + ": " + error.what());
   }

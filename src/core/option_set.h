@@ -31,7 +31,7 @@ class OptionSet {
   OptionValues parse_command_line(std::span<const std::string> arguments) const;
   /// INI file: `name = value` lines, # comments. Throws ConfigError (unreadable, unknown key).
   OptionValues parse_config(const std::filesystem::path& file) const;
-  /// Sets the visited fields that have a value. origin: where they come from, for messages.
+  /// Sets the visited fields that have a value. Throws ConfigError for a value of the wrong type.
   void assign(const OptionValues& values) const;
   /// Present values of all fields, in a form that assign() reads back exactly.
   OptionValues values() const;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/file_error.h"
 
 namespace pgan::data {
 namespace fs = std::filesystem;
@@ -31,7 +32,7 @@ NewFolder::NewFolder(fs::path target, bool replace)
   }
   partial_ = target_.string() + ".partial-" + std::to_string(::getpid());
   fs::create_directories(partial_, error);
-  if (error) throw DataError(partial_.string() + ": cannot be made: " + error.message());
+  if (error) throw_file_error("cannot make the folder", partial_, error.value());
 }
 
 NewFolder::~NewFolder() {

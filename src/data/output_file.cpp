@@ -6,7 +6,7 @@
 
 #include <xxhash.h>
 
-#include "core/error.h"
+#include "core/file_error.h"
 
 namespace pgan::data {
 namespace {
@@ -27,10 +27,7 @@ struct OutputFile::State {
     if (file != nullptr) std::fclose(file);
     XXH3_freeState(hash);
   }
-  [[noreturn]] void fail() const {
-    throw DataError(path.string() + ": cannot be written: " + errno_text(errno) +
-                    "; free some space or choose another --out");
-  }
+  [[noreturn]] void fail() const { throw_file_error("cannot write", path, errno); }
 };
 
 OutputFile::OutputFile(const std::filesystem::path& file) : state_(std::make_unique<State>()) {

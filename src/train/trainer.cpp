@@ -12,6 +12,7 @@ namespace pgan::train {
 namespace {
 
 constexpr std::int64_t kMostSkipsInARow = 20;
+constexpr int kMostFailedSaves = 3;
 constexpr double kLongestTickSeconds = 60;
 constexpr double kOnStepSeconds = 0.5;
 
@@ -105,10 +106,10 @@ TensorMap Trainer::state() const {
   return state;
 }
 
-void Trainer::resume(const checkpoint::Found& found) {
+void Trainer::resume(const checkpoint::Found& found, bool same_run) {
   growth_ = found.manifest.growth;
   progress_ = found.manifest.progress;
-  saved_ = progress_;
+  if (same_run) saved_ = progress_;
   if (parts_.recipe.grow(growth_)) rebuild_sets();
   checkpoint::load_into(found, state(), parts_.host);
   if (const auto extra = found.manifest.extra.find("skipped");
@@ -150,9 +151,9 @@ Trainer::End Trainer::run() {
     }
     stop = directive.stop;
   }
+  save_last_step();  // first: sheets and statistics may fail on a full disk
   if (window_.steps > 0) report(true, growth_);
   sample_previews();
-  save_last_step();
   return finished() ? End::done : End::stopped;
 }
 
@@ -203,21 +204,20 @@ void Trainer::run_phase(const models::Phase& phase, const Batch& batch) {
 }
 
 void Trainer::count_skip(bool skipped, const std::string& phase) {
-  skipped_in_a_row_ = skipped ? skipped_in_a_row_ + 1 : 0;
+  std::int64_t& in_a_row = skipped_in_a_row_[phase];
+  in_a_row = skipped ? in_a_row + 1 : 0;
   if (!skipped) return;
   ++skipped_;
-  if (skipped_in_a_row_ < kMostSkipsInARow) {
-    if (skipped_in_a_row_ == 1 && parts_.host.rank() == 0) {
-      log_warning("step " + std::to_string(progress_.step) + ": phase " + phase +
-                  " has a non-finite gradient; the update is skipped on every rank");
-    }
-    return;
+  if (in_a_row == 1 && parts_.host.rank() == 0) {
+    log_warning("step " + std::to_string(progress_.step) + ": phase " + phase +
+                " has a non-finite gradient; the update is skipped on every rank");
   }
+  if (in_a_row < kMostSkipsInARow) return;
   throw comm::AgreedError(ExitCode::diverged,
-                          "diverged: " + std::to_string(kMostSkipsInARow) +
-                              " updates in a row had a non-finite gradient, up to step " +
-                              std::to_string(progress_.step) + " (phase " + phase +
-                              "); resume from an earlier checkpoint with a lower --learning-rate");
+                          "diverged: " + std::to_string(kMostSkipsInARow) + " updates of phase " +
+                              phase + " in a row had a non-finite gradient, up to step " +
+                              std::to_string(progress_.step) +
+                              "; resume from an earlier checkpoint with a lower --learning-rate");
 }
 
 void Trainer::account(const Growth& growth, double seconds, const Directive& directive) {
@@ -265,20 +265,37 @@ void Trainer::report(bool always, const Growth& growth) {
 void Trainer::maybe_save(const Directive& directive) {
   const std::int64_t interval = images_of(options_.checkpoint_kimg);
   save_due_ = save_due_ || crosses(interval, progress_.images - step_images_, progress_.images);
-  if (directive.write_failed_rank >= 0 && !warned_write_) {
-    warned_write_ = true;
-    if (directive.write_failed_rank == parts_.host.rank()) log_warning(parts_.store.failure());
-  }
+  note_failed_save(directive);
   if (directive.commit_checkpoint) {
+    failed_saves_ = 0;
     parts_.store.commit();
   } else if (save_due_ && !directive.writer_busy) {
     begin_save();
   }
 }
 
+void Trainer::note_failed_save(const Directive& directive) {
+  if (directive.write_failed_rank < 0 || failure_seen_) return;
+  failure_seen_ = true;
+  const bool mine = directive.write_failed_rank == parts_.host.rank();
+  if (++failed_saves_ < kMostFailedSaves) {
+    if (mine)
+      log_warning("a checkpoint could not be saved, training goes on: " + parts_.store.failure());
+    return;
+  }
+  comm::agree(parts_.host, [&] {
+    if (!mine) return;
+    throw CheckpointError(std::to_string(kMostFailedSaves) +
+                          " checkpoints in a row could not be saved: " + parts_.store.failure() +
+                          "; the run stops, and its newest whole checkpoint stands");
+  });
+}
+
 void Trainer::save_last_step() {
   try {
     parts_.store.drain();
+  } catch (const checkpoint::DrainTimeout&) {
+    throw;
   } catch (const comm::AgreedError& error) {
     if (parts_.host.rank() == 0) log_warning(std::string(error.what()) + "; trying once more");
     saved_.reset();
@@ -290,7 +307,7 @@ void Trainer::save_last_step() {
 
 void Trainer::begin_save() {
   saved_ = progress_;
-  save_due_ = warned_write_ = false;
+  save_due_ = failure_seen_ = false;
   checkpoint::Manifest manifest = parts_.manifest;
   manifest.progress = progress_;
   manifest.growth = growth_;

@@ -82,18 +82,19 @@ struct TrainerParts {
 };
 
 /// The loop: draws batches, runs the recipe's phases, averages gradients, updates, grows, reports,
-/// saves. All members are collective.
+/// saves. Members that change something are collective.
 class Trainer {
  public:
   Trainer(TrainOptions options, TrainerParts parts);
 
-  /// Takes up a checkpoint's state. Throws comm::AgreedError (exit 4) when it does not fit.
-  void resume(const checkpoint::Found& found);
+  /// Takes up a checkpoint's state. same_run: it lies in this run's folder, and need not be saved
+  /// again. Throws comm::AgreedError (exit 4) when it does not fit.
+  void resume(const checkpoint::Found& found, bool same_run);
 
   enum class End { done, stopped };  ///< all images shown or max_steps reached; asked to stop
   /// Steps until the end and leaves a checkpoint of the last step. Throws comm::AgreedError with
-  /// exit 6 after 20 skipped updates in a row, exit 4 when the last checkpoint could not be
-  /// written.
+  /// exit 6 after 20 skipped updates of a phase in a row, exit 4 when the last checkpoint, or three
+  /// in a row, could not be written.
   End run();
 
   const Progress& progress() const { return progress_; }
@@ -116,6 +117,7 @@ class Trainer {
   void account(const Growth& growth, double seconds, const Directive& directive);
   void report(bool first_step, const Growth& growth);
   void maybe_save(const Directive& directive);
+  void note_failed_save(const Directive& directive);
   void begin_save();
   void save_last_step();
   void sample_previews();
@@ -131,8 +133,10 @@ class Trainer {
   Growth growth_;  // of the last step
   std::int64_t step_images_ = 0;
   std::optional<Progress> saved_;  // of the newest save begun here or resumed from
-  bool save_due_ = false, warned_write_ = false;
-  std::int64_t skipped_ = 0, skipped_in_a_row_ = 0;
+  bool save_due_ = false, failure_seen_ = false;
+  std::int64_t skipped_ = 0;
+  std::map<std::string, std::int64_t> skipped_in_a_row_;  // by phase
+  int failed_saves_ = 0;                                  // in a row
 
   struct Window {  // since the last tick
     Clock::time_point start = Clock::now();

@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 
 #include "checkpoint/file.h"
-#include "checkpoint/run_lock.h"
 #include "fixture.h"
 
 namespace pgan::checkpoint {
@@ -152,14 +151,6 @@ TEST_F(StoreFaults, MisuseIsRefused) {
     EXPECT_EQ(store.poll(), Store::Writing::idle);
     store.drain();
   });
-}
-
-TEST_F(StoreFaults, RunLockKeepsASecondJobOff) {
-  {
-    const RunLock lock(folder_ / "run");
-    EXPECT_THROW(RunLock(folder_ / "run"), CheckpointError);
-  }
-  EXPECT_NO_THROW(RunLock(folder_ / "run"));
 }
 
 TEST_F(StoreFaults, OutputFileNamesAFullDevice) {

@@ -51,7 +51,7 @@ ExitCode export_command(const Arguments& arguments) {
   const std::string example = "pgan-checkpoint export checkpoints/00001 --out g.safetensors";
   require_option("the checkpoint's folder", folder, example);
   require_option("--out", out, example);
-  const checkpoint::Found found = checkpoint::open_newest(folder);
+  const checkpoint::Found found = checkpoint::open_newest(folder, checkpoint::Depth::contents);
   const std::string prefix = network + "/";
   TensorMap tensors;
   std::int64_t elements = 0;

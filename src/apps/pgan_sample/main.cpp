@@ -124,7 +124,8 @@ ExitCode sample_main(const Arguments& arguments) {
   if (options.columns < 0) throw ConfigError("--columns: expected 0 or more");
   const std::vector<std::int64_t> seeds = parse_seeds(options.seeds);
   const torch::Device device = resolve_device(options.device, 0);
-  const checkpoint::Found found = checkpoint::open_newest(options.checkpoint);
+  const checkpoint::Found found =
+      checkpoint::open_newest(options.checkpoint, checkpoint::Depth::contents);
   const auto recipe = load_recipe(found, options.network == "ema", device);
   const torch::Tensor images = draw(*recipe, found.manifest.growth, seeds, device);
   report::GridOptions grid;

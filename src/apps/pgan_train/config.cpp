@@ -88,12 +88,19 @@ void check_same_experiment(const OptionValues& wanted, const OptionValues& had,
                     "insist with --override");
 }
 
+/// A run that was killed before its first checkpoint still knows its options.
+OptionValues begun_without_checkpoint(TrainConfig& config) {
+  const fs::path file = fs::path(config.run) / "config.ini";
+  if (config.run.empty() || !fs::exists(file)) return {};
+  return option_set(config).parse_config(file);
+}
+
 /// What a run to be resumed was begun with; empty for a fresh run.
 OptionValues begun_with(const OptionValues& asked, const std::string& model) {
   TrainConfig config = config_for(model);
   option_set(config).assign(asked);
   const ResumePoint point = resume_point(config);
-  if (point.folder.empty()) return {};
+  if (point.folder.empty()) return begun_without_checkpoint(config);
   const checkpoint::Found found = checkpoint::open_newest(point.folder);
   if (found.manifest.recipe != model) {
     throw ConfigError(point.folder + " holds a run of --model " + found.manifest.recipe + ", not " +
@@ -201,11 +208,9 @@ ResumePoint resume_point(const TrainConfig& config) {
       throw ConfigError("--resume " + config.resume +
                         ": expected auto, none or a checkpoint's or run's folder");
     }
-    if (!config.run.empty() && has_checkpoint(config.run)) {
-      throw ConfigError("--resume " + config.resume + ", but " + config.run +
-                        " holds checkpoints of its own: choose another --run");
-    }
-    return {config.resume, false};
+    // The same command, given again after a stop, goes on with the run it began.
+    if (!config.run.empty() && has_checkpoint(config.run)) return {config.run, true};
+    return {config.resume, fs::exists(config.run) && fs::equivalent(config.resume, config.run)};
   }
   if (config.run.empty() || !has_checkpoint(config.run)) return {};
   return {config.run, true};

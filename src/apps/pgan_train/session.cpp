@@ -15,7 +15,6 @@
 #include "apps/pgan_train/reporter.h"
 #include "apps/pgan_train/stop_signal.h"
 #include "checkpoint/load.h"
-#include "checkpoint/run_lock.h"
 #include "comm/agree.h"
 #include "core/device.h"
 #include "core/launcher.h"
@@ -51,10 +50,10 @@ std::int64_t preview_count(std::int64_t resolution) {
   return columns * rows;
 }
 
-std::string ini_text(const TrainConfig& config) {
+std::string ini_text(const OptionValues& lasting) {
   std::string text =
       "# Options of this run, resolved. Use: pgan-train --config THIS_FILE --run NEW_FOLDER\n";
-  for (const auto& [name, value] : const_cast<TrainConfig&>(config).lasting_values()) {
+  for (const auto& [name, value] : lasting) {
     if (!value.empty()) text += name + " = " + value + "\n";
   }
   return text;
@@ -66,6 +65,8 @@ nlohmann::ordered_json environment(const comm::Communicator& host, torch::Device
   return {{"version", build.version},
           {"git", build.git},
           {"libtorch", build.libtorch},
+          {"cuda", comm::cuda_version()},
+          {"nccl", comm::nccl_version()},
           {"mpi", comm::mpi_version()},
           {"compiler", build.compiler},
           {"host", host_name()},
@@ -75,6 +76,19 @@ nlohmann::ordered_json environment(const comm::Communicator& host, torch::Device
           {"device", device.str()},
           {"threads_per_rank", threads},
           {"cores", std::thread::hardware_concurrency()}};
+}
+
+/// A folder with other things in it is no place for a run.
+void refuse_foreign_folder(const report::RunFolder& folder) {
+  if (!fs::exists(folder.root())) return;
+  if (!fs::is_directory(folder.root())) {
+    throw ConfigError("--run " + folder.root().string() +
+                      " is a file: expected a run's folder or a new name");
+  }
+  if (fs::is_empty(folder.root()) || fs::exists(folder.config()) || fs::exists(folder.lock()))
+    return;
+  throw ConfigError("--run " + folder.root().string() +
+                    " holds other things and no run (no config.ini): choose a new or empty folder");
 }
 
 /// Everything of a run that is alive while it trains. Members in order of construction.
@@ -91,14 +105,19 @@ class Session {
   std::unique_ptr<models::Recipe> make_recipe() const;
   void print_plan() const;
   void open_run();
-  void start_reports(const std::optional<checkpoint::Found>& found);
+  void start_reports(const std::optional<checkpoint::Found>& found, bool same_run);
+  ResumePoint agreed_resume_point();
+  std::string data_identity() const;
+  void check_data(const checkpoint::Found& found);
   checkpoint::Manifest manifest() const;
   ExitCode train();
   ExitCode finish(train::Trainer::End end, const train::Trainer& trainer);
-  void write_status(report::RunStatus status) const;
+  void write_status(const report::RunStatus& status) const;
+  void report_failure() const;
   bool leads() const { return host_.rank() == 0; }
 
   TrainConfig config_;
+  OptionValues lasting_;  // config_'s, resolved
   comm::Communicator& host_;
   std::shared_ptr<const data::Pack> pack_;
   std::optional<train::Schedule> schedule_;
@@ -106,7 +125,8 @@ class Session {
   torch::Dtype dtype_ = torch::kFloat32;
   std::int64_t threads_ = 1, group_limit_ = 1;
   report::RunFolder folder_{fs::path()};
-  std::unique_ptr<checkpoint::RunLock> lock_;
+  std::unique_ptr<report::RunLock> lock_;
+  Progress progress_;  // for status.json when the run fails
   std::unique_ptr<Reporter> reporter_;
 };
 
@@ -123,6 +143,7 @@ void Session::open_data() {
     const std::int64_t end = schedule_->final_resolution();
     for (std::int64_t r = schedule_->start_resolution(); r <= end; r *= 2) pack_->require_level(r);
   });
+  lasting_ = config_.lasting_values();
 }
 
 std::unique_ptr<models::Recipe> Session::make_recipe() const {
@@ -151,6 +172,14 @@ void Session::choose_machine() {
     group_limit_ = make_recipe()->group_size();
     check_rows();
   });
+  const std::vector<std::string> kinds =
+      comm::gather_text(host_, device_.is_cuda() ? "cuda" : "cpu");
+  for (std::size_t rank = 1; rank < kinds.size(); ++rank) {
+    if (kinds[rank] == kinds[0]) continue;
+    throw comm::AgreedError(ExitCode::usage, "rank 0 would train on " + kinds[0] + ", rank " +
+                                                 std::to_string(rank) + " on " + kinds[rank] +
+                                                 ": give --device cpu, or GPUs to every host");
+  }
 }
 
 std::int64_t Session::count_parameters(models::Recipe& recipe) const {
@@ -199,9 +228,10 @@ void Session::open_run() {
       folder_ = report::RunFolder::create_next(fs::absolute("checkpoints"), description);
     } else {
       folder_ = report::RunFolder(config_.run);
+      refuse_foreign_folder(folder_);
       folder_.create();
     }
-    lock_ = std::make_unique<checkpoint::RunLock>(folder_.root());
+    lock_ = std::make_unique<report::RunLock>(folder_);
     log_to_file(folder_.log());
   });
   folder_ = report::RunFolder(comm::broadcast_text(host_, folder_.root().string()));
@@ -210,7 +240,8 @@ void Session::open_run() {
 checkpoint::Manifest Session::manifest() const {
   checkpoint::Manifest manifest;
   manifest.recipe = config_.model;
-  manifest.config = const_cast<TrainConfig&>(config_).lasting_values();
+  manifest.config = lasting_;
+  manifest.extra["data"] = data_identity();
   manifest.extra["label_names"] = nlohmann::json(pack_->info().label_names).dump();
   const BuildInfo build = build_info();
   manifest.versions = {
@@ -218,14 +249,44 @@ checkpoint::Manifest Session::manifest() const {
   return manifest;
 }
 
-void Session::start_reports(const std::optional<checkpoint::Found>& found) {
+/// Rank 0 looks: other hosts may see an older state of a shared file system.
+ResumePoint Session::agreed_resume_point() {
+  ResumePoint point;
+  comm::agree(host_, [&] {
+    if (leads()) point = resume_point(config_);
+  });
+  point.folder = comm::broadcast_text(host_, point.folder);
+  point.same_run = comm::broadcast_text(host_, point.same_run ? "same" : "") == "same";
+  return point;
+}
+
+/// Names the pack's contents, wherever it lies: its 4x4 level's checksums and count.
+std::string Session::data_identity() const {
+  std::string identity = std::to_string(pack_->info().count);
+  for (const data::PackShard& shard : pack_->info().levels.front().shards)
+    identity += ":" + shard.file.xxh3;
+  return identity;
+}
+
+void Session::check_data(const checkpoint::Found& found) {
+  comm::agree(host_, [&] {
+    const auto before = found.manifest.extra.find("data");
+    if (before == found.manifest.extra.end() || before->second == data_identity() ||
+        config_.override_run)
+      return;
+    throw ConfigError(
+        found.folder.string() + " was trained on another pack than " + config_.data +
+        " (other images): give the run's --data, choose another --run, or insist with --override");
+  });
+}
+
+void Session::start_reports(const std::optional<checkpoint::Found>& found, bool same_run) {
   comm::agree(host_, [&] {
     if (!leads()) return;
-    const bool same_run = found && config_.resume == "auto";
     const Progress progress = found ? found->manifest.progress : Progress{};
     reporter_ = std::make_unique<Reporter>(
         folder_, report::resolve_progress(config_.progress, stderr), !same_run, progress);
-    reporter_->write_config(ini_text(config_));
+    reporter_->write_config(ini_text(lasting_));
     report::write_text(folder_.env(), environment(host_, device_, threads_).dump(2) + "\n");
     report::RunStatus status;
     status.progress = progress;
@@ -241,7 +302,7 @@ void Session::start_reports(const std::optional<checkpoint::Found>& found) {
              ", transport " + std::string(host_.name()));
     if (found) {
       log_info("resuming from " + found->folder.string() +
-               report::text_of(" at kimg %.1f, step %lld",
+               report::text_of(" at kimg %.3f, step %lld",
                                static_cast<double>(progress.images) / 1000,
                                static_cast<long long>(progress.step)));
     }
@@ -252,10 +313,11 @@ ExitCode Session::train() {
   const auto recipe = make_recipe();
   checkpoint::Store store(folder_.root(), host_, config_.store);
   std::optional<checkpoint::Found> found;
-  if (const ResumePoint point = resume_point(config_); !point.folder.empty()) {
-    found = checkpoint::find_newest(point.folder, host_);
-  }
-  start_reports(found);
+  const ResumePoint point = agreed_resume_point();
+  if (!point.folder.empty()) found = checkpoint::find_newest(point.folder, host_);
+  if (found) check_data(*found);
+  progress_ = found ? found->manifest.progress : Progress{};
+  start_reports(found, point.same_run);
   const auto plan = [this](const Progress& before) {
     const Growth growth = schedule_->growth_at(before.images);
     return data::StepPlan{growth, share_rows(schedule_->minibatch_at(growth), group_limit_,
@@ -280,17 +342,33 @@ ExitCode Session::train() {
   if (device_.is_cuda() && host_.size() > 1)
     log_info("gradients of GPUs are averaged through host memory");
   train::Trainer trainer(config_.training, std::move(parts));
-  if (found) trainer.resume(*found);
-  const train::Trainer::End end = trainer.run();
-  return finish(end, trainer);
+  if (found) trainer.resume(*found, point.same_run);
+  try {
+    const train::Trainer::End end = trainer.run();
+    return finish(end, trainer);
+  } catch (...) {
+    progress_ = trainer.progress();
+    throw;
+  }
 }
 
-void Session::write_status(report::RunStatus status) const {
+void Session::write_status(const report::RunStatus& status) const {
   try {
-    if (!folder_.root().empty() && fs::exists(folder_.status())) folder_.write_status(status);
-  } catch (const Error& error) {
-    log_warning(error.what());  // the run's own failure matters more
+    folder_.write_status(status);
+  } catch (...) {
+    log_warning(current_failure().message);  // how the run itself ended matters more
   }
+}
+
+void Session::report_failure() const {
+  const Failure failure = current_failure();
+  report::RunStatus status;
+  status.state = "failed";
+  status.exit_code = failure.code;
+  status.message = failure.message;
+  status.progress = progress_;
+  status.growth = schedule_->growth_at(progress_.images);
+  write_status(status);
 }
 
 ExitCode Session::finish(train::Trainer::End end, const train::Trainer& trainer) {
@@ -305,7 +383,7 @@ ExitCode Session::finish(train::Trainer::End end, const train::Trainer& trainer)
   status.progress = trainer.progress();
   status.growth = schedule_->growth_at(trainer.progress().images);
   write_status(status);
-  log_info(report::text_of("%s at kimg %.1f, step %lld", done ? "done" : "stopped on request",
+  log_info(report::text_of("%s at kimg %.3f, step %lld", done ? "done" : "stopped on request",
                            static_cast<double>(trainer.progress().images) / 1000,
                            static_cast<long long>(trainer.progress().step)));
   log_info("samples:    " + folder_.fakes(trainer.progress().images).string());
@@ -316,8 +394,8 @@ ExitCode Session::finish(train::Trainer::End end, const train::Trainer& trainer)
 }
 
 ExitCode Session::run() {
-  host_.set_timeout(config_.comm.timeout_seconds);
   open_data();
+  host_.set_timeout(config_.comm.timeout_seconds);
   choose_machine();
   if (config_.dry_run) {
     print_plan();
@@ -326,14 +404,13 @@ ExitCode Session::run() {
   open_run();
   try {
     return train();
+  } catch (const comm::AgreedError&) {
+    if (reporter_ != nullptr) reporter_->end_line();
+    if (leads()) report_failure();
+    throw;
   } catch (...) {
-    const Failure failure = current_failure();
-    if (leads() && reporter_ != nullptr) reporter_->end_line();
-    report::RunStatus status;
-    status.state = "failed";
-    status.exit_code = failure.code;
-    status.message = failure.message;
-    write_status(status);
+    if (reporter_ != nullptr) reporter_->end_line();
+    report_failure();
     throw;
   }
 }
