@@ -1,20 +1,45 @@
-# Finds nccl.h (header only: the library is the one LibTorch loads, opened at run time).
+# Which CUDA and NCCL belong to LibTorch, from their headers; neither is linked: libtorch_cuda is opened at
+# run time (src/core/device.cpp), and brings them in.
 #
-# Output: PGAN_HAS_NCCL, target Nccl::headers where found.
-find_path(NCCL_INCLUDE_DIR nccl.h
+# Output: PGAN_USE_CUDA, PGAN_CUDA_VERSION, PGAN_NCCL_VERSION ("none" where there is none).
+find_file(NCCL_HEADER nccl.h
   HINTS ${PGAN_LIBTORCH}/../nvidia/nccl/include $ENV{NCCL_HOME}/include /usr/local/cuda/include)
-find_path(CUDART_INCLUDE_DIR cuda_runtime_api.h
+find_file(CUDART_HEADER cuda_runtime_api.h
   HINTS ${PGAN_LIBTORCH}/../nvidia/cu13/include ${PGAN_LIBTORCH}/../nvidia/cuda_runtime/include
         /usr/local/cuda/include)
-set(PGAN_HAS_NCCL OFF)
-if(NOT PGAN_CUDA STREQUAL "OFF" AND PGAN_LIBTORCH_HAS_CUDA AND NCCL_INCLUDE_DIR AND CUDART_INCLUDE_DIR)
-  set(PGAN_HAS_NCCL ON)
-  add_library(Nccl::headers INTERFACE IMPORTED)
-  set_target_properties(Nccl::headers PROPERTIES
-    INTERFACE_INCLUDE_DIRECTORIES "${NCCL_INCLUDE_DIR};${CUDART_INCLUDE_DIR}")
+
+# _header_number(FILE NAME OUTPUT): the whole number that a header #defines NAME as, 0 if it does not.
+function(_header_number file name output)
+  set(${output} 0 PARENT_SCOPE)
+  if(EXISTS ${file})
+    file(STRINGS ${file} _line REGEX "^#define ${name} +[0-9]+" LIMIT_COUNT 1)
+    if(_line MATCHES "([0-9]+)")
+      string(REGEX REPLACE "^#define ${name} +([0-9]+).*" "\\1" _value "${_line}")
+      set(${output} ${_value} PARENT_SCOPE)
+    endif()
+  endif()
+endfunction()
+
+set(PGAN_USE_CUDA OFF)
+set(PGAN_CUDA_VERSION none)
+set(PGAN_NCCL_VERSION none)
+if(NOT PGAN_CUDA STREQUAL "OFF" AND PGAN_LIBTORCH_HAS_CUDA)
+  set(PGAN_USE_CUDA ON)
+  _header_number("${CUDART_HEADER}" CUDART_VERSION _cuda)
+  if(_cuda GREATER 0)
+    math(EXPR _major "${_cuda} / 1000")
+    math(EXPR _minor "${_cuda} % 1000 / 10")
+    set(PGAN_CUDA_VERSION ${_major}.${_minor})
+  endif()
+  foreach(_part MAJOR MINOR PATCH)
+    _header_number("${NCCL_HEADER}" NCCL_${_part} _nccl_${_part})
+  endforeach()
+  if(_nccl_MAJOR GREATER 0)
+    set(PGAN_NCCL_VERSION ${_nccl_MAJOR}.${_nccl_MINOR}.${_nccl_PATCH})
+  endif()
 endif()
-if(PGAN_CUDA STREQUAL "ON" AND NOT PGAN_HAS_NCCL)
-  message(FATAL_ERROR "PGAN_CUDA=ON, but LibTorch has no CUDA (libtorch_cuda.so: ${PGAN_LIBTORCH_HAS_CUDA}) or "
-                      "nccl.h or cuda_runtime_api.h was not found. Use PGAN_CUDA=AUTO, or a LibTorch with CUDA.")
+if(PGAN_CUDA STREQUAL "ON" AND NOT PGAN_USE_CUDA)
+  message(FATAL_ERROR "PGAN_CUDA=ON, but ${PGAN_LIBTORCH_LIB_DIR} has no libtorch_cuda.so. Use PGAN_CUDA=AUTO, or "
+                      "a LibTorch with CUDA.")
 endif()
-message(STATUS "CUDA and NCCL headers: ${PGAN_HAS_NCCL} (PGAN_CUDA=${PGAN_CUDA})")
+message(STATUS "GPU code: ${PGAN_USE_CUDA} (PGAN_CUDA=${PGAN_CUDA}; CUDA ${PGAN_CUDA_VERSION}, NCCL ${PGAN_NCCL_VERSION})")

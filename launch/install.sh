@@ -145,7 +145,7 @@ virtual_environment() {
 default_jobs() {
   local cores limit bytes gib
   cores=$(nproc)
-  bytes=$(awk '/^MemTotal/ { printf "%d", $2 * 1024 }' /proc/meminfo)
+  bytes=$(($(awk '/^MemTotal/ { print $2 }' /proc/meminfo) * 1024)) # mawk's own numbers end at 2^31
   limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null || echo max)
   if [[ $limit =~ ^[0-9]+$ ]] && [ "$limit" -lt "$bytes" ]; then bytes=$limit; fi
   gib=$((bytes / 1073741824 / 2))

@@ -59,9 +59,8 @@ bool wants_help(const Arguments& arguments) {
 std::string version_text(const char* program) {
   const BuildInfo build = build_info();
   return std::string(program) + " " + build.version + " (git " + build.git + ")\n" + "LibTorch " +
-         build.libtorch + "\n" + "CUDA " + comm::cuda_version() + "\n" + "NCCL " +
-         comm::nccl_version() + "\n" + "MPI " + comm::mpi_version() + "\n" + "compiler " +
-         build.compiler + "\n";
+         build.libtorch + "\n" + "CUDA " + build.cuda + "\n" + "NCCL " + build.nccl + "\n" +
+         "MPI " + comm::mpi_version() + "\n" + "compiler " + build.compiler + "\n";
 }
 
 int run_serial(const char* program, int argc, char** argv,

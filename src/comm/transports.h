@@ -33,10 +33,6 @@ std::span<const Transport> transports();
 /// OMPI_COMM_WORLD_SIZE): every process would otherwise train alone, in the same folder.
 std::unique_ptr<Communicator> open_host();
 
-/// Of the headers compiled against, e.g. "13.0" and "2.28.9"; "none" in a build without them.
-std::string cuda_version();
-std::string nccl_version();
-
 /// Of the MPI library loaded, e.g. "Open MPI v4.1.4".
 std::string mpi_version();
 

@@ -214,7 +214,7 @@ std::string OptionSet::help() const {
     const std::string present = field_text(entry.field);
     std::string left = "  --" + entry.name + (entry.is_flag() ? "" : " VALUE");
     std::istringstream words(entry.help +
-                             (present.empty() || entry.is_flag() ? "" : " [" + present + "]"));
+                             (present.empty() || present == "false" ? "" : " [" + present + "]"));
     out << left;
     std::size_t column = left.size();
     if (column + 2 > kColumn) out << "\n", column = 0;

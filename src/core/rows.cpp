@@ -7,8 +7,10 @@
 namespace pgan {
 namespace {
 
+/// With whole groups, where there are groups at all: a minibatch that shrinks them trains
+/// differently.
 bool fits(std::int64_t minibatch, std::int64_t group_limit, std::int64_t ranks) {
-  return minibatch > 0 && (minibatch / group_size_of(minibatch, group_limit)) % ranks == 0;
+  return minibatch % group_limit == 0 && minibatch / group_limit % ranks == 0;
 }
 
 /// E.g. "1, 2, 4": rank counts that divide the groups.

@@ -7,7 +7,8 @@
 namespace pgan {
 
 BuildInfo build_info() {
-  return {PGAN_VERSION, PGAN_GIT_DESCRIBE, TORCH_VERSION, "g++ " __VERSION__};
+  return {PGAN_VERSION,      PGAN_GIT_DESCRIBE, TORCH_VERSION,
+          PGAN_CUDA_VERSION, PGAN_NCCL_VERSION, "g++ " __VERSION__};
 }
 
 }  // namespace pgan

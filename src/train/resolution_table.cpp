@@ -15,7 +15,9 @@ Number parse(std::string_view text, const std::string& where) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || !(value > 0) ||
       value > Number(1e9)) {
-    throw ConfigError(where + ": expected a number above 0, or a list like 4:64,16:32, found '" +
+    throw ConfigError(where +
+                      ": expected a number above 0 and at most 1e9, or a list by resolution like "
+                      "4:X,16:Y, found '" +
                       std::string(text) + "'");
   }
   return value;

@@ -19,7 +19,8 @@ class BadInput : public ::testing::TestWithParam<int> {
 
   std::string launcher() const { return GetParam() == 1 ? "" : mpirun(GetParam()); }
 
-  /// The command fails with the code, in time, with exactly one error line that says each of `parts`.
+  /// The command fails with the code, in time, with exactly one error line that says each of
+  /// `parts`.
   void expect_error(const std::string& arguments, int code, const std::vector<std::string>& parts) {
     const Outcome outcome = run_command(launcher() + program("pgan-train") + " " + arguments);
     EXPECT_EQ(outcome.code, code) << outcome.output;
@@ -54,7 +55,8 @@ TEST_P(BadInput, APackTooSmallForTheResolution) {
 }
 
 TEST_P(BadInput, ARunFolderThatCannotBeMade) {
-  expect_error("--data " + pack_ + " --minibatch 16 --max-steps 1 --run /proc/nothing", 2, {"/proc/nothing"});
+  expect_error("--data " + pack_ + " --minibatch 12 --max-steps 1 --run /proc/nothing", 2,
+               {"/proc/nothing"});
 }
 
 TEST_P(BadInput, WrongValues) {
@@ -73,24 +75,28 @@ TEST_P(BadInput, HelpAndVersionArePrintedOnce) {
   EXPECT_EQ(count_of(version.output, "LibTorch "), 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Ranks, BadInput, ::testing::Values(1, 3), ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(Ranks, BadInput, ::testing::Values(1, 3),
+                         ::testing::PrintToStringParamName());
 
 TEST_F(BadInput, AMinibatchThatTheRanksDoNotDivideNamesWhatFits) {
-  const Outcome outcome = run_command(mpirun(3) + program("pgan-train") + " --data " + pack_ + " --minibatch 16");
+  const Outcome outcome =
+      run_command(mpirun(3) + program("pgan-train") + " --data " + pack_ + " --minibatch 16");
   EXPECT_EQ(outcome.code, 2);
   EXPECT_EQ(count_of(outcome.output, "error:"), 1) << outcome.output;
   EXPECT_THAT(outcome.output, HasSubstr("use 1, 2, 4 ranks"));
 }
 
 TEST_F(BadInput, WithoutAMinibatchAnyRankCountJustRuns) {
-  const Outcome outcome = run_command(mpirun(3) + program("pgan-train") + " --data " + pack_ + " --run " +
-                                      (*folder_ / "three") + " --fmap-max 4 --latent 4 --max-steps 1 --threads 1");
+  const Outcome outcome =
+      run_command(mpirun(3) + program("pgan-train") + " --data " + pack_ + " --run " +
+                  (*folder_ / "three") + " --fmap-max 4 --latent 4 --max-steps 1 --threads 1");
   EXPECT_EQ(outcome.code, 0) << outcome.output;
   EXPECT_THAT(outcome.output, HasSubstr("no --preset or --minibatch"));
 }
 
 TEST_F(BadInput, ALauncherThatPromisesMoreRanksThanMpiSees) {
-  const Outcome outcome = run_command("SLURM_NTASKS=4 " + program("pgan-train") + " --data " + pack_);
+  const Outcome outcome =
+      run_command("SLURM_NTASKS=4 " + program("pgan-train") + " --data " + pack_);
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.output, HasSubstr("SLURM_NTASKS promises 4 ranks, but MPI sees 1"));
 }
@@ -102,14 +108,16 @@ TEST_F(BadInput, ADamagedPictureEndsTheJobWithExit3NamingTheRank) {
     if (!entry.path().filename().string().starts_with("r0004-")) continue;
     std::fstream shard(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
     std::string bytes{std::istreambuf_iterator<char>(shard), {}};
-    for (std::size_t at = bytes.find("P6"); at != std::string::npos; at = bytes.find("P6", at + 1)) {
+    for (std::size_t at = bytes.find("P6"); at != std::string::npos;
+         at = bytes.find("P6", at + 1)) {
       shard.clear();
       shard.seekp(static_cast<std::streamoff>(at));
       shard.write("XX", 2);
     }
   }
-  const Outcome outcome = run_command(mpirun(2) + program("pgan-train") + " --data " + copy + " --run " +
-                                      (*folder_ / "broken") + " --minibatch 16 --fmap-max 4 --max-steps 20");
+  const Outcome outcome =
+      run_command(mpirun(2) + program("pgan-train") + " --data " + copy + " --run " +
+                  (*folder_ / "broken") + " --minibatch 16 --fmap-max 4 --max-steps 20");
   EXPECT_EQ(outcome.code, 3) << outcome.output;
   EXPECT_THAT(outcome.output, HasSubstr("rank "));
   EXPECT_THAT(outcome.output, HasSubstr("damaged"));
@@ -119,8 +127,10 @@ TEST_F(BadInput, AFullDiskIsExit3BeforeTraining) {
   if (geteuid() != 0) GTEST_SKIP() << "mounting a small disk needs root";
   const std::string disk = *folder_ / "disk";
   fs::create_directory(disk);
-  if (run_command("mount -t tmpfs -o size=64k tmpfs " + disk).code != 0) GTEST_SKIP() << "tmpfs cannot be mounted here";
-  const Outcome outcome = run_command(program("pgan-train") + " --data " + pack_ + " --run " + disk + "/run --minibatch 16");
+  if (run_command("mount -t tmpfs -o size=64k tmpfs " + disk).code != 0)
+    GTEST_SKIP() << "tmpfs cannot be mounted here";
+  const Outcome outcome = run_command(program("pgan-train") + " --data " + pack_ + " --run " +
+                                      disk + "/run --minibatch 16");
   run_command("umount " + disk);
   EXPECT_EQ(outcome.code, 3) << outcome.output;
   EXPECT_EQ(count_of(outcome.output, "error:"), 1) << outcome.output;

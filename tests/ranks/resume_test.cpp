@@ -1,8 +1,8 @@
 // A run's life: stopped by a signal, resumed by its folder alone, sampled, exported.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 #include <torch/torch.h>
+#include <nlohmann/json.hpp>
 
 #include "checkpoint/load.h"
 #include "checkpoint/safetensors.h"
@@ -15,7 +15,8 @@ using ::testing::HasSubstr;
 
 std::string options(const std::string& pack, const std::string& run) {
   return program("pgan-train") + " --data " + pack + " --run " + run +
-         " --fmap-base 64 --fmap-max 8 --latent 8 --minibatch 16 --stable-kimg 0.048 --fade-kimg 0.064"
+         " --fmap-base 64 --fmap-max 8 --latent 8 --minibatch 16 --stable-kimg 0.048 --fade-kimg "
+         "0.064"
          " --total-kimg 100 --seed 5 --threads 1 ";
 }
 
@@ -34,8 +35,9 @@ class RunTest : public ::testing::Test {
 
 TEST_F(RunTest, AStopSignalLeavesACheckpointAndExit75AndTheFolderAloneResumes) {
   const std::string run = folder_ / "run";
-  const Outcome stopped = run_command(mpirun(2) + options(pack_, run) + "& pid=$!; for i in $(seq 300); do [ -s " + run +
-                                      "/stats.jsonl ] && break; sleep 0.1; done; sleep 1; kill -USR1 $pid; wait $pid");
+  const Outcome stopped = run_command(
+      mpirun(2) + options(pack_, run) + "& pid=$!; for i in $(seq 300); do [ -s " + run +
+      "/stats.jsonl ] && break; sleep 0.1; done; sleep 1; kill -USR1 $pid; wait $pid");
   EXPECT_EQ(stopped.code, 75) << stopped.output;
   EXPECT_THAT(stopped.output, HasSubstr("resume with"));
   const nlohmann::json status = nlohmann::json::parse(read_file(run + "/status.json"));
@@ -45,8 +47,8 @@ TEST_F(RunTest, AStopSignalLeavesACheckpointAndExit75AndTheFolderAloneResumes) {
   EXPECT_EQ(checkpoint::open_newest(run).manifest.progress.step, step);
 
   const std::int64_t end = step + 5;
-  const Outcome resumed =
-      run_command(mpirun(4) + program("pgan-train") + " --run " + run + " --max-steps " + std::to_string(end));
+  const Outcome resumed = run_command(mpirun(4) + program("pgan-train") + " --run " + run +
+                                      " --max-steps " + std::to_string(end));
   EXPECT_EQ(resumed.code, 0) << resumed.output;
   EXPECT_THAT(resumed.output, HasSubstr("resuming from"));
   EXPECT_EQ(checkpoint::open_newest(run).manifest.progress.step, end);
@@ -56,7 +58,8 @@ TEST_F(RunTest, AStopSignalLeavesACheckpointAndExit75AndTheFolderAloneResumes) {
   for (const char* field : {"step", "kimg", "resolution", "alpha", "loss_d", "loss_g"}) {
     EXPECT_TRUE(lines.front().contains(field)) << field;
   }
-  for (std::size_t i = 1; i < lines.size(); ++i) EXPECT_LT(lines[i - 1].at("step"), lines[i].at("step"));
+  for (std::size_t i = 1; i < lines.size(); ++i)
+    EXPECT_LT(lines[i - 1].at("step"), lines[i].at("step"));
   EXPECT_EQ(lines.back().at("step"), end);
 }
 
@@ -66,20 +69,26 @@ TEST_F(RunTest, ResumingAFinishedRunDoesNothingAndOtherOptionsAreRefused) {
   ASSERT_EQ(run_command(command).code, 0);
   EXPECT_EQ(run_command(command).code, 0);
   EXPECT_EQ(checkpoint::open_newest(run).manifest.progress.step, 3);
-  const Outcome other = run_command(command + "--seed 6 2>&1 | sed s/--seed.5//; exit ${PIPESTATUS[0]}");
+  const Outcome other =
+      run_command(command + "--seed 6 2>&1 | sed s/--seed.5//; exit ${PIPESTATUS[0]}");
   EXPECT_EQ(other.code, 2) << other.output;
-  const Outcome changed = run_command(program("pgan-train") + " --run " + run + " --learning-rate 0.5");
+  const Outcome changed =
+      run_command(program("pgan-train") + " --run " + run + " --learning-rate 0.5");
   EXPECT_EQ(changed.code, 2);
   EXPECT_THAT(changed.output, HasSubstr("--learning-rate 0.5 (the run has 0.001)"));
   EXPECT_THAT(changed.output, HasSubstr("--override"));
-  EXPECT_EQ(run_command(program("pgan-train") + " --run " + run + " --learning-rate 0.5 --override --max-steps 4").code, 0);
+  EXPECT_EQ(run_command(program("pgan-train") + " --run " + run +
+                        " --learning-rate 0.5 --override --max-steps 4")
+                .code,
+            0);
   EXPECT_EQ(run_command(program("pgan-train") + " --run " + run + " --resume none").code, 2);
 }
 
 TEST_F(RunTest, AConfigFileRepeatsTheExperiment) {
   const std::string first = folder_ / "first", second = folder_ / "second";
   ASSERT_EQ(run_command(options(pack_, first) + "--max-steps 4").code, 0);
-  const Outcome again = run_command(program("pgan-train") + " --config " + first + "/config.ini --run " + second);
+  const Outcome again =
+      run_command(program("pgan-train") + " --config " + first + "/config.ini --run " + second);
   ASSERT_EQ(again.code, 0) << again.output;
   const TensorMap a = checkpoint::read_tensors(checkpoint::open_newest(first));
   const TensorMap b = checkpoint::read_tensors(checkpoint::open_newest(second));
@@ -98,7 +107,10 @@ TEST_F(RunTest, SamplesDependOnTheirSeedAloneAndExportHoldsTheAverage) {
   EXPECT_EQ(read_file(folder_ / "a.png"), read_file(folder_ / "b.png"));
   EXPECT_NE(read_file(folder_ / "a.png"), read_file(folder_ / "c.png"));
   EXPECT_EQ(run_command(sample + (folder_ / "d.png") + " --seeds 9-3").code, 2);
-  EXPECT_EQ(run_command(program("pgan-sample") + " --checkpoint " + pack_ + " --out " + (folder_ / "d.png")).code, 4);
+  EXPECT_EQ(run_command(program("pgan-sample") + " --checkpoint " + pack_ + " --out " +
+                        (folder_ / "d.png"))
+                .code,
+            4);
   const std::string file = folder_ / "g.safetensors";
   ASSERT_EQ(run_command(program("pgan-checkpoint") + " export " + run + " --out " + file).code, 0);
   checkpoint::Metadata metadata;

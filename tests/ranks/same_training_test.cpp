@@ -12,9 +12,11 @@ namespace {
 using namespace tests;
 
 /// Ten steps that grow 4 -> 8: the fade begins after 48 images and ends at 112.
-std::string train_command(const std::string& pack, const std::string& run, const std::string& precision) {
+std::string train_command(const std::string& pack, const std::string& run,
+                          const std::string& precision) {
   return program("pgan-train") + " --data " + pack + " --run " + run + " --precision " + precision +
-         " --fmap-base 64 --fmap-max 8 --latent 8 --minibatch 16 --stable-kimg 0.048 --fade-kimg 0.064"
+         " --fmap-base 64 --fmap-max 8 --latent 8 --minibatch 16 --stable-kimg 0.048 --fade-kimg "
+         "0.064"
          " --total-kimg 1 --max-steps 10 --seed 5 --threads 1 --progress none";
 }
 
@@ -38,7 +40,8 @@ TEST(SameTraining, Fp64WeightsAgreeTo1e10On1And2And4Ranks) {
     double worst = 0;
     for (const auto& [name, tensor] : one) {
       const double scale = std::max(tensor.to(torch::kFloat64).abs().max().item<double>(), 1e-30);
-      worst = std::max(worst, (tensor - many.at(name)).to(torch::kFloat64).abs().max().item<double>() / scale);
+      worst = std::max(
+          worst, (tensor - many.at(name)).to(torch::kFloat64).abs().max().item<double>() / scale);
     }
     EXPECT_LT(worst, 1e-10) << ranks << " ranks";
     RecordProperty("worst_fp64_" + std::to_string(ranks), std::to_string(worst * 1e12) + "e-12");
@@ -59,7 +62,8 @@ TEST(SameTraining, Fp32WeightsAgreeTo1e3InTheL2Norm) {
       norm += tensor.square().sum().item<double>();
     }
     EXPECT_LT(std::sqrt(difference / norm), 1e-3) << ranks << " ranks";
-    RecordProperty("l2_fp32_" + std::to_string(ranks), std::to_string(std::sqrt(difference / norm) * 1e6) + "e-6");
+    RecordProperty("l2_fp32_" + std::to_string(ranks),
+                   std::to_string(std::sqrt(difference / norm) * 1e6) + "e-6");
   }
 }
 

@@ -156,10 +156,9 @@ void TrainConfig::visit(OptionVisitor& visitor) {
   visitor.field("dry-run", dry_run, "check everything, print the plan, and train nothing");
   schedule.visit(visitor);
   training.visit(visitor);
-  if (recipe != nullptr) recipe->visit(visitor);
-  visitor.group("Reports");
   visitor.field("progress", progress,
                 "auto, bar (one updating line), lines (one a minute) or none");
+  if (recipe != nullptr) recipe->visit(visitor);
   visitor.group("Machine");
   visitor.field("device", device, "auto, cpu or cuda");
   visitor.field("precision", precision, "fp32, or fp64 for verification on the CPU");

@@ -21,13 +21,17 @@ ExitCode train_main(const Arguments& arguments, comm::Communicator& host) {
   }
   watch_stop_signals();
   // Rank 0 alone resolves: other hosts may see other files and other environments.
-  OptionValues values;
+  std::string resolved;
   comm::agree(host, [&] {
-    if (host.rank() == 0) values = resolve_values(arguments, host.size());
+    if (host.rank() == 0) {
+      resolved = nlohmann::json(resolve_values(arguments, host.size())).dump();
+    }
   });
-  values = nlohmann::json::parse(comm::broadcast_text(host, nlohmann::json(values).dump()))
-               .get<OptionValues>();
-  return run_session(make_config(values), host);
+  resolved = comm::broadcast_text(host, resolved);
+  TrainConfig config;
+  comm::agree(host,
+              [&] { config = make_config(nlohmann::json::parse(resolved).get<OptionValues>()); });
+  return run_session(std::move(config), host);
 }
 
 }  // namespace

@@ -30,16 +30,16 @@ namespace pgan::apps {
 namespace fs = std::filesystem;
 namespace {
 
-/// CPU threads of this rank: its binding's cores, or, unbound, its share of the host's.
-std::int64_t default_threads(const comm::Communicator& host) {
+/// Collective: CPU threads of this rank: the cores it may use, shared among the ranks that may use
+/// the same ones (bound ranks have cores of their own).
+std::int64_t default_threads(comm::Communicator& host) {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  const std::int64_t cores = std::max(1u, std::thread::hardware_concurrency());
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
-  const std::int64_t bound = CPU_COUNT(&allowed);
-  return bound < sysconf(_SC_NPROCESSORS_ONLN) && host.local_size() > 1
-             ? bound
-             : std::max<std::int64_t>(1, cores / host.local_size());
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) CPU_SET(0, &allowed);
+  std::string mine = host_name();
+  for (int core = 0; core < CPU_SETSIZE; ++core) mine += CPU_ISSET(core, &allowed) ? '1' : '0';
+  const std::vector<std::string> all = comm::gather_text(host, mine);
+  return std::max<std::int64_t>(1, CPU_COUNT(&allowed) / std::ranges::count(all, mine));
 }
 
 /// Images of a preview sheet: about 1920x1080 pixels, as the published trainer's, and 40 at most.
@@ -65,8 +65,8 @@ nlohmann::ordered_json environment(const comm::Communicator& host, torch::Device
   return {{"version", build.version},
           {"git", build.git},
           {"libtorch", build.libtorch},
-          {"cuda", comm::cuda_version()},
-          {"nccl", comm::nccl_version()},
+          {"cuda", build.cuda},
+          {"nccl", build.nccl},
           {"mpi", comm::mpi_version()},
           {"compiler", build.compiler},
           {"host", host_name()},
@@ -159,6 +159,7 @@ void Session::check_rows() const {
 }
 
 void Session::choose_machine() {
+  threads_ = config_.threads > 0 ? config_.threads : default_threads(host_);
   comm::agree(host_, [this] {
     device_ = resolve_device(config_.device, host_.local_rank());
     dtype_ = resolve_precision(config_.precision, device_);
@@ -167,7 +168,6 @@ void Session::choose_machine() {
                         std::to_string(device_.index()) +
                         ": start at most as many ranks a host as it has GPUs, or use --device cpu");
     }
-    threads_ = config_.threads > 0 ? config_.threads : default_threads(host_);
     at::set_num_threads(static_cast<int>(threads_));
     group_limit_ = make_recipe()->group_size();
     check_rows();
@@ -345,6 +345,9 @@ ExitCode Session::train() {
   if (found) trainer.resume(*found, point.same_run);
   try {
     const train::Trainer::End end = trainer.run();
+    if (leads() && found && trainer.progress() == found->manifest.progress) {
+      log_info("nothing was left to do: raise --total-kimg or --max-steps to train on");
+    }
     return finish(end, trainer);
   } catch (...) {
     progress_ = trainer.progress();
