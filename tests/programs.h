@@ -61,7 +61,8 @@ inline std::string program(const std::string& name) {
 }
 
 inline std::string mpirun(int ranks) {
-  return "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --quiet --oversubscribe --bind-to none "
+  return "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --quiet --oversubscribe "
+         "--bind-to none "
          "--mca btl_vader_single_copy_mechanism none -np " +
          std::to_string(ranks) + " ";
 }
@@ -73,16 +74,20 @@ inline std::string read_file(const std::string& file) {
 
 inline int count_of(const std::string& text, const std::string& part) {
   int count = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
+    ++count;
   return count;
 }
 
-/// A pack of drawn faces, 4 to 8 pixels. Empty string and a failed expectation when it cannot be made.
+/// A pack of drawn faces, 4 to 8 pixels. Empty string and a failed expectation when it cannot be
+/// made.
 inline std::string make_pack(const ScratchFolder& folder, int faces = 40, int size = 8) {
   const std::string pack = folder / "pack";
-  const Outcome synth = run_command(program("pgan-data") + " synth --out " + (folder / "faces") + " --count " +
-                                    std::to_string(faces) + " --size " + std::to_string(size) + " --seed 1");
-  const Outcome packed = run_command(program("pgan-data") + " pack --from " + (folder / "faces") + " --out " + pack);
+  const Outcome synth =
+      run_command(program("pgan-data") + " synth --out " + (folder / "faces") + " --count " +
+                  std::to_string(faces) + " --size " + std::to_string(size) + " --seed 1");
+  const Outcome packed =
+      run_command(program("pgan-data") + " pack --from " + (folder / "faces") + " --out " + pack);
   EXPECT_EQ(synth.code, 0) << synth.output;
   EXPECT_EQ(packed.code, 0) << packed.output;
   return pack;

@@ -25,7 +25,8 @@ TEST(Contract, RanksAsThreads) {
 
 TEST(Communicator, RefusesBuffersNoTransportCanSend) {
   const auto self = transports().front().make(torch::kCPU);
-  torch::Tensor strided = torch::zeros({4, 4}).t().slice(0, 0, 2), half = torch::zeros({2}, torch::kHalf);
+  torch::Tensor strided = torch::zeros({4, 4}).t().slice(0, 0, 2),
+                half = torch::zeros({2}, torch::kHalf);
   torch::Tensor whole_number = torch::zeros({2}, torch::kInt64), undefined;
   EXPECT_THROW((void)self->all_reduce(strided, ReduceOp::sum), Error);
   EXPECT_THROW((void)self->all_reduce(half, ReduceOp::sum), Error);
@@ -52,7 +53,8 @@ TEST(OpenHost, ALauncherThatPromisesMoreRanksIsAnError) {
     open_host();
     FAIL();
   } catch (const ConfigError& error) {
-    EXPECT_THAT(error.what(), ::testing::HasSubstr("SLURM_NTASKS promises 4 ranks, but MPI sees 1"));
+    EXPECT_THAT(error.what(),
+                ::testing::HasSubstr("SLURM_NTASKS promises 4 ranks, but MPI sees 1"));
   }
   setenv("SLURM_NTASKS", "1", 1);
   EXPECT_EQ(open_host()->size(), 1);

@@ -12,9 +12,10 @@ namespace pgan::comm {
 namespace {
 
 std::vector<torch::Tensor> parameters() {
-  return {torch::ones({300, 1000}).requires_grad_(true), torch::ones({7}).requires_grad_(true),
-          torch::ones({2, 3, 4, 4}).to(at::MemoryFormat::ChannelsLast).detach().requires_grad_(true),
-          torch::ones({5}).requires_grad_(true)};
+  return {
+      torch::ones({300, 1000}).requires_grad_(true), torch::ones({7}).requires_grad_(true),
+      torch::ones({2, 3, 4, 4}).to(at::MemoryFormat::ChannelsLast).detach().requires_grad_(true),
+      torch::ones({5}).requires_grad_(true)};
 }
 
 TEST(GradientReducer, GradientsAreTheMeanOverRanksAndLossesRideAlong) {
@@ -28,7 +29,8 @@ TEST(GradientReducer, GradientsAreTheMeanOverRanksAndLossesRideAlong) {
         const torch::Tensor weight = torch::arange(96, torch::kFloat32).view({2, 3, 4, 4});
         // params[3] takes no part: its gradient is undefined in backward, zero after.
         (own * (params[0].sum() + 3 * params[1].sum() + (params[2] * weight).sum())).backward();
-        const auto outcome = reducer.finish({{"a", torch::tensor(own)}, {"b", torch::tensor(-own)}});
+        const auto outcome =
+            reducer.finish({{"a", torch::tensor(own)}, {"b", torch::tensor(-own)}});
         const double mean = (ranks + 1) / 2.0 + phase;
         EXPECT_TRUE(outcome.finite);
         EXPECT_NEAR(outcome.mean_losses.at("a"), mean, 1e-6);
@@ -44,7 +46,8 @@ TEST(GradientReducer, GradientsAreTheMeanOverRanksAndLossesRideAlong) {
 }
 
 TEST(GradientReducer, ANonFiniteGradientOnOneRankIsSeenByAll) {
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     tests::ThreadRanks(3).run([&](Communicator& comm) {
       auto params = parameters();
       GradientReducer reducer(comm, params, {25});

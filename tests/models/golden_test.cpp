@@ -49,7 +49,8 @@ class Golden : public ::testing::TestWithParam<Case> {
   void expect_equal(const std::string& name, const torch::Tensor& actual) {
     const torch::Tensor expected = value(name).reshape(actual.sizes());
     double scale = std::max(expected.abs().max().item<double>(), 1e-30);
-    // This gradient is 1 - 1 + 0.002 mean D(real): in fp32 it is as exact as the ones it is left from.
+    // This gradient is 1 - 1 + 0.002 mean D(real): in fp32 it is as exact as the ones it is left
+    // from.
     if (name == "grad.D.4.out.bias" && GetParam().dtype == torch::kFloat32) scale = 1;
     EXPECT_LT((actual - expected).abs().max().item<double>() / scale, GetParam().tolerance) << name;
     ++compared_;
@@ -142,12 +143,15 @@ std::vector<Case> cases() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Progressive, Golden, ::testing::ValuesIn(cases()), [](const auto& param_info) {
-  std::string name = std::to_string(param_info.param.resolution) + "_alpha_" + param_info.param.alpha +
-                     (param_info.param.dtype == torch::kFloat64 ? "_fp64" : "_fp32");
-  std::ranges::replace(name, '.', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Progressive, Golden, ::testing::ValuesIn(cases()),
+                         [](const auto& param_info) {
+                           std::string name =
+                               std::to_string(param_info.param.resolution) + "_alpha_" +
+                               param_info.param.alpha +
+                               (param_info.param.dtype == torch::kFloat64 ? "_fp64" : "_fp32");
+                           std::ranges::replace(name, '.', '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace pgan::models

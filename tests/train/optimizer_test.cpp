@@ -9,7 +9,9 @@
 namespace pgan::train {
 namespace {
 
-torch::Tensor scalar(double value) { return torch::full({1}, value, torch::kFloat64).requires_grad_(true); }
+torch::Tensor scalar(double value) {
+  return torch::full({1}, value, torch::kFloat64).requires_grad_(true);
+}
 
 TEST(Adam, FollowsThePaperByHand) {
   torch::Tensor w = scalar(1.0);
@@ -31,7 +33,8 @@ TEST(Adam, AgreesWithTheReferenceImplementation) {
   torch::Tensor ours = torch::linspace(-1, 1, 10, torch::kFloat64).requires_grad_(true);
   torch::Tensor theirs = ours.detach().clone().requires_grad_(true);
   Adam adam({{"w", ours}}, {0.0, 0.99, 1e-8});
-  torch::optim::Adam reference({theirs}, torch::optim::AdamOptions(0.01).betas({0.0, 0.99}).eps(1e-12));
+  torch::optim::Adam reference({theirs},
+                               torch::optim::AdamOptions(0.01).betas({0.0, 0.99}).eps(1e-12));
   for (int t = 0; t < 5; ++t) {
     for (torch::Tensor* w : {&ours, &theirs}) {
       w->mutable_grad() = torch::Tensor();

@@ -69,7 +69,8 @@ TEST(Schedule, BadOptionsAreNamed) {
   EXPECT_THAT(message([](auto& o) { o.minibatch = "0"; }), HasSubstr("--minibatch 0"));
   EXPECT_THAT(message([](auto& o) { o.minibatch = "4:16,8"; }), HasSubstr("--minibatch"));
   EXPECT_THAT(message([](auto& o) { o.minibatch = "4:16,,8:4"; }), HasSubstr("--minibatch"));
-  EXPECT_THAT(message([](auto& o) { o.minibatch = "8:16"; }), HasSubstr("no value for resolution 4"));
+  EXPECT_THAT(message([](auto& o) { o.minibatch = "8:16"; }),
+              HasSubstr("no value for resolution 4"));
   EXPECT_THAT(message([](auto& o) { o.minibatch = "4:16,4:8"; }), HasSubstr("twice"));
   EXPECT_THAT(message([](auto& o) { o.minibatch = "5:16"; }), HasSubstr("power of two"));
   EXPECT_THAT(message([](auto& o) { o.minibatch = "2.5"; }), HasSubstr("whole"));
@@ -95,7 +96,7 @@ TEST(Eta, AddsUpResolutionsAtTheirOwnSpeed) {
   const Schedule schedule(options);
   Eta eta(schedule);
   eta.measured(4, 100, 1.0);                             // 10 ms an image
-  EXPECT_NEAR(eta.seconds_left(0, 4000), 10 + 90, 0.5);  // 1,000 at 4, 3,000 at three times the cost
+  EXPECT_NEAR(eta.seconds_left(0, 4000), 10 + 90, 0.5);  // 3,000 at three times the cost
   eta.measured(8, 100, 2.0);
   EXPECT_NEAR(eta.seconds_left(0, 4000), 10 + 60, 0.5);
   EXPECT_EQ(eta.seconds_left(4000, 4000), 0);
