@@ -273,7 +273,7 @@ TEST_F(TrainerTest, TwentySkipsInARowEndTheRunOnEveryRank) {
       ADD_FAILURE() << "went on";
     } catch (const comm::AgreedError& error) {
       EXPECT_EQ(error.code(), ExitCode::diverged);
-      EXPECT_THAT(error.what(), ::testing::HasSubstr("20 updates in a row"));
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("20 updates of phase D in a row"));
     }
   });
 }

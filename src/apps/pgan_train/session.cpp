@@ -1,17 +1,14 @@
 #include "apps/pgan_train/session.h"
 
-#include <sched.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
-#include <thread>
 
 #include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
 
+#include "apps/pgan_train/machine.h"
 #include "apps/pgan_train/reporter.h"
 #include "apps/pgan_train/stop_signal.h"
 #include "checkpoint/load.h"
@@ -30,18 +27,6 @@ namespace pgan::apps {
 namespace fs = std::filesystem;
 namespace {
 
-/// Collective: CPU threads of this rank: the cores it may use, shared among the ranks that may use
-/// the same ones (bound ranks have cores of their own).
-std::int64_t default_threads(comm::Communicator& host) {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) CPU_SET(0, &allowed);
-  std::string mine = host_name();
-  for (int core = 0; core < CPU_SETSIZE; ++core) mine += CPU_ISSET(core, &allowed) ? '1' : '0';
-  const std::vector<std::string> all = comm::gather_text(host, mine);
-  return std::max<std::int64_t>(1, CPU_COUNT(&allowed) / std::ranges::count(all, mine));
-}
-
 /// Images of a preview sheet: about 1920x1080 pixels, as the published trainer's, and 40 at most.
 std::int64_t preview_count(std::int64_t resolution) {
   const std::int64_t cell = std::max<std::int64_t>(resolution, 32);
@@ -57,25 +42,6 @@ std::string ini_text(const OptionValues& lasting) {
     if (!value.empty()) text += name + " = " + value + "\n";
   }
   return text;
-}
-
-nlohmann::ordered_json environment(const comm::Communicator& host, torch::Device device,
-                                   std::int64_t threads) {
-  const BuildInfo build = build_info();
-  return {{"version", build.version},
-          {"git", build.git},
-          {"libtorch", build.libtorch},
-          {"cuda", build.cuda},
-          {"nccl", build.nccl},
-          {"mpi", comm::mpi_version()},
-          {"compiler", build.compiler},
-          {"host", host_name()},
-          {"ranks", host.size()},
-          {"ranks_on_this_host", host.local_size()},
-          {"transport", std::string(host.name())},
-          {"device", device.str()},
-          {"threads_per_rank", threads},
-          {"cores", std::thread::hardware_concurrency()}};
 }
 
 /// A folder with other things in it is no place for a run.
@@ -287,7 +253,7 @@ void Session::start_reports(const std::optional<checkpoint::Found>& found, bool 
     reporter_ = std::make_unique<Reporter>(
         folder_, report::resolve_progress(config_.progress, stderr), !same_run, progress);
     reporter_->write_config(ini_text(lasting_));
-    report::write_text(folder_.env(), environment(host_, device_, threads_).dump(2) + "\n");
+    report::write_text(folder_.env(), environment_json(host_, device_, threads_) + "\n");
     report::RunStatus status;
     status.progress = progress;
     folder_.write_status(status);
