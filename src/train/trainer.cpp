@@ -285,9 +285,10 @@ void Trainer::note_failed_save(const Directive& directive) {
   }
   comm::agree(parts_.host, [&] {
     if (!mine) return;
-    throw CheckpointError(std::to_string(kMostFailedSaves) +
-                          " checkpoints in a row could not be saved: " + parts_.store.failure() +
-                          "; the run stops, and its newest whole checkpoint stands");
+    throw CheckpointError(
+        std::to_string(kMostFailedSaves) +
+        " checkpoints in a row could not be saved: " + parts_.store.failure() +
+        "; the newest whole one stands: mend the disk, then run the same command again");
   });
 }
 
