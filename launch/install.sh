@@ -5,7 +5,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${PGAN_CACHE:-$HOME/.cache/pgan}
 venv=$cache/venv
-requirements=(torch==2.11.0 numpy)
+requirements=(torch==2.11.0 numpy safetensors)
 space_needed_gib=8
 
 packages=(g++ cmake ninja-build ccache pkg-config ca-certificates python3 python3-venv

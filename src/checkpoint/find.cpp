@@ -7,8 +7,8 @@
 #include "checkpoint/load.h"
 #include "checkpoint/pieces.h"
 #include "checkpoint/shard_file.h"
-#include "checkpoint/together.h"
 #include "comm/agree.h"
+#include "comm/together.h"
 #include "core/error.h"
 #include "core/log.h"
 
@@ -91,12 +91,12 @@ void check_part(const Found& found, int rank, int ranks, Depth depth) {
 /// Collective: the checkpoint in a folder. Throws comm::AgreedError where it is not whole.
 Found open_together(const fs::path& folder, comm::Communicator& host, Depth depth) {
   std::string text;
-  together(host, [&] {
+  comm::together(host, [&] {
     if (host.rank() == 0) text = read_manifest(folder);
   });
   text = comm::broadcast_text(host, std::move(text));
   Found found{folder, {}};
-  together(host, [&] {
+  comm::together(host, [&] {
     found.manifest = Manifest::from_json(text, present(folder / kManifestName));
     check_part(found, host.rank(), host.size(), depth);
   });
@@ -152,7 +152,7 @@ std::vector<Listed> list(const fs::path& run) {
 
 std::optional<Found> find_newest(const fs::path& where, comm::Communicator& host, Depth depth) {
   std::string names;
-  together(host, [&] {
+  comm::together(host, [&] {
     if (host.rank() != 0) return;
     for (const fs::path& folder : candidates(where)) names += folder.string() + '\0';
   });

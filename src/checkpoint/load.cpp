@@ -7,8 +7,8 @@
 
 #include "checkpoint/pieces.h"
 #include "checkpoint/shard_file.h"
-#include "checkpoint/together.h"
 #include "comm/agree.h"
+#include "comm/together.h"
 #include "core/error.h"
 
 namespace pgan::checkpoint {
@@ -85,7 +85,7 @@ void load_into(const Found& found, const TensorMap& targets, comm::Communicator&
   comm::agree(host, [&] { match(found, targets); });
   const std::vector<Slot> slots = plan_slots(found.manifest, host.size());
   std::unique_ptr<std::byte[]> share;
-  together(host, [&] { share = read_share(found, slots, host.rank()); });
+  comm::together(host, [&] { share = read_share(found, slots, host.rank()); });
   const torch::Tensor scratch =
       torch::empty({host.size() > 1 ? kPieceBytes : 0}, torch::dtype(torch::kUInt8));
   for (const Slot& slot : slots) {
@@ -102,9 +102,14 @@ void load_into(const Found& found, const TensorMap& targets, comm::Communicator&
 }
 
 TensorMap read_tensors(const Found& found, const std::string& prefix) {
+  return read_tensors(found, [&](const std::string& name) { return name.starts_with(prefix); });
+}
+
+TensorMap read_tensors(const Found& found,
+                       const std::function<bool(const std::string& name)>& wanted) {
   TensorMap tensors;
   for (const auto& [name, entry] : found.manifest.tensors) {
-    if (!name.starts_with(prefix)) continue;
+    if (!wanted(name)) continue;
     tensors[name] = torch::empty(entry.shape, torch::dtype(entry.dtype));
   }
   for (std::size_t rank = 0; rank < found.manifest.shards.size(); ++rank) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,6 +54,9 @@ void load_into(const Found& found, const TensorMap& targets, comm::Communicator&
 /// Tensors whose names start with prefix, contiguous, on the CPU, names kept; checksums are
 /// verified. One process. Throws CheckpointError.
 TensorMap read_tensors(const Found& found, const std::string& prefix = "");
+/// The same for names that `wanted` says yes to.
+TensorMap read_tensors(const Found& found,
+                       const std::function<bool(const std::string& name)>& wanted);
 
 /// Reads every byte and throws CheckpointError at the first that is not as written. One process.
 void verify(const Found& found);

@@ -1,6 +1,7 @@
 #include "checkpoint/pieces.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "checkpoint/safetensors.h"
 #include "core/error.h"
@@ -119,6 +120,11 @@ void copy_out(const torch::Tensor& tensor, std::int64_t first, std::int64_t coun
   const at::NoGradGuard no_grad;
   const auto size = static_cast<std::int64_t>(tensor.element_size());
   for_each_block(tensor.detach(), first, count, 0, [&](const torch::Tensor& view, std::int64_t at) {
+    if (view.is_cpu() && view.is_contiguous()) {
+      // Without torch's threads: they would take the cores that training computes on.
+      std::memcpy(bytes.data() + at * size, view.const_data_ptr(), view.nbytes());
+      return;
+    }
     torch::from_blob(bytes.data() + at * size, view.sizes(), torch::dtype(tensor.scalar_type()))
         .copy_(view);
   });

@@ -1,5 +1,6 @@
 #include "checkpoint/retention.h"
 
+#include <cmath>
 #include <set>
 #include <string>
 #include <system_error>
@@ -11,20 +12,39 @@
 namespace pgan::checkpoint {
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Images of the best rated, the earliest of equals; -1 when none is rated.
+std::int64_t best_of(const std::vector<Listed>& checkpoints, const Rating& rating) {
+  std::int64_t best = -1;
+  double highest = -INFINITY;
+  if (!rating) return best;
+  for (const Listed& one : checkpoints) {
+    const double value = rating(one.images).value_or(-INFINITY);
+    if (!(value > highest)) continue;
+    highest = value;
+    best = one.images;
+  }
+  return best;
+}
+
+}  // namespace
+
 std::vector<Listed> expendable(const std::vector<Listed>& checkpoints, std::int64_t committed,
-                               const StoreOptions& options) {
+                               const StoreOptions& options, const Rating& rating) {
   std::vector<Listed> result;
   if (options.keep_last == 0) return result;
   std::vector<Listed> ours;
   for (const Listed& one : checkpoints) {
     if (one.images <= committed) ours.push_back(one);
   }
+  const std::int64_t best = best_of(ours, rating);
   const auto period = static_cast<std::int64_t>(options.keep_every_kimg * 1000);
   const auto kept_last = static_cast<std::size_t>(options.keep_last);
   std::set<std::int64_t> periods;
   for (std::size_t i = 0; i + kept_last < ours.size(); ++i) {
     const bool first = period > 0 && periods.insert(ours[i].images / period).second;
-    if (!first) result.push_back(ours[i]);
+    if (!first && ours[i].images != best) result.push_back(ours[i]);
   }
   return result;
 }
@@ -54,6 +74,19 @@ void clear_leftovers(const fs::path& run) {
     std::error_code error;
     fs::remove_all(leftover, error);
     if (error) log_warning("cannot remove " + leftover.string() + ": " + error.message());
+  }
+}
+
+void set_aside_beyond(const fs::path& run, std::int64_t images) {
+  for (const Listed& one : list(run)) {
+    if (one.images <= images) continue;
+    const std::string name = "damaged-" + folder_name(one.images);
+    fs::path aside = run / name;
+    for (int n = 2; fs::exists(aside); ++n) aside = run / (name + "." + std::to_string(n));
+    std::error_code error;
+    fs::rename(one.folder, aside, error);
+    log_warning(error ? "cannot rename " + one.folder.string() + ": " + error.message()
+                      : one.folder.string() + " is not whole; it is now " + aside.string());
   }
 }
 

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <mutex>
+#include <random>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -13,6 +16,7 @@
 #include "checkpoint/retention.h"
 #include "checkpoint/safetensors.h"
 #include "comm/agree.h"
+#include "comm/together.h"
 #include "core/error.h"
 #include "core/log.h"
 
@@ -20,18 +24,32 @@ namespace pgan::checkpoint {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
+namespace {
+
+std::string random_token() {
+  char text[9];
+  std::snprintf(text, sizeof text, "%08x", std::random_device()());
+  return text;
+}
+
+}  // namespace
+
 /// One save on one rank. The thread sets all but `state` and `failure` before it changes `state`.
 struct Store::Job {
   fs::path run;
   fs::path partial;  ///< the hidden folder
   fs::path folder;   ///< where it goes
   StoreOptions options;
+  Rating rating;
   Manifest manifest;
   Shard shard;
-  std::unique_ptr<std::byte[]> bytes;  ///< the share, piece after piece
-  std::size_t byte_count = 0;
+  TensorMap state_tensors;             ///< until they are copied
+  std::unique_ptr<FileBuffer> buffer;  ///< the shard's file
+  std::string header;
+  fs::path stale;  ///< this rank's file of a save that was never committed
   Clock::time_point started = Clock::now();
   bool committing = false;  ///< of the thread that calls the store
+  std::promise<void> copied;
 
   Writing get() const {
     const std::lock_guard lock(mutex);
@@ -42,7 +60,11 @@ struct Store::Job {
     state = to;
     failure = std::move(why);
   }
+  void prepare(const TensorMap& tensors, int rank);
+  void for_each_piece(const std::function<void(Piece& piece, std::span<std::byte> bytes)>& visit);
+  void copy_share();
   void write_share();
+  void run_share();
   void commit();
 
   mutable std::mutex mutex;
@@ -55,6 +77,8 @@ void StoreOptions::visit(OptionVisitor& v) {
   v.field("keep-last", keep_last, "newest checkpoints kept (0: all)");
   v.field("keep-every-kimg", keep_every_kimg,
           "also keep the first checkpoint of every so many kimg (0: none)");
+  v.field("keep-best", keep_best,
+          "also keep the best by a field of metrics.jsonl or stats.jsonl, e.g. fid or is:max");
   v.field("drain-timeout", drain_timeout_seconds,
           "longest wait for the last checkpoint to be on disk, in seconds");
 }
@@ -69,30 +93,75 @@ void StoreOptions::validate() const {
   }
 }
 
-void Store::Job::write_share() {
+void Store::Job::prepare(const TensorMap& tensors, int rank) {
+  manifest.tensors = describe(tensors);
+  manifest.shards.clear();
+  shard.file = shard_name(rank, manifest.ranks);
+  shard.pieces = plan_share(manifest.tensors, rank, manifest.ranks);
   std::vector<SafetensorsEntry> entries;
-  std::size_t offset = 0;
+  for (const Piece& piece : shard.pieces) {
+    entries.push_back({piece.name(), manifest.tensors.at(piece.tensor).dtype, {piece.count}});
+    state_tensors.emplace(piece.tensor, tensors.at(piece.tensor));
+  }
+  header = safetensors_header(entries, {{"format", "pgan"}});
+  shard.header_checksum = checksum_of(header);
+  shard.bytes = std::ssize(header) + shard.data_bytes(manifest.tensors);
+}
+
+void Store::Job::for_each_piece(
+    const std::function<void(Piece& piece, std::span<std::byte> bytes)>& visit) {
+  std::size_t offset = header.size();
   for (Piece& piece : shard.pieces) {
     const auto size = static_cast<std::size_t>(piece_bytes(manifest.tensors, piece));
-    piece.checksum = checksum_of(std::span<const std::byte>(bytes.get() + offset, size));
-    entries.push_back({piece.name(), manifest.tensors.at(piece.tensor).dtype, {piece.count}});
+    visit(piece, buffer->bytes().subspan(offset, size));
     offset += size;
   }
-  const std::string header = safetensors_header(entries, {{"format", "pgan"}});
-  shard.header_checksum = checksum_of(header);
-  shard.bytes = static_cast<std::int64_t>(header.size() + byte_count);
+}
+
+void Store::Job::copy_share() {
+  buffer = std::make_unique<FileBuffer>(static_cast<std::size_t>(shard.bytes));
+  std::ranges::copy(std::as_bytes(std::span(header)), buffer->bytes().begin());
+  for_each_piece([this](Piece& piece, std::span<std::byte> bytes) {
+    copy_out(state_tensors.at(piece.tensor), piece.first, piece.count, bytes);
+  });
+}
+
+void Store::Job::write_share() {
+  for_each_piece(
+      [](Piece& piece, std::span<std::byte> bytes) { piece.checksum = checksum_of(bytes); });
+  std::error_code ignored;
+  if (!stale.empty()) {
+    // Each rank removes its own, since others may be in the folder; the last one's removal of the
+    // folder succeeds. One of the same name is overwritten instead.
+    fs::remove(stale, ignored);
+    fs::remove(stale.parent_path(), ignored);
+  }
   fs::create_directories(partial);
   try {
-    OutputFile file(partial / shard.file);
-    file.write(header);
-    file.write({bytes.get(), byte_count});
-    file.finish();
+    write_synced(partial / shard.file, *buffer);
     sync_folder(partial);
   } catch (...) {
-    std::error_code ignored;
     fs::remove(partial / shard.file, ignored);
     throw;
   }
+}
+
+void Store::Job::run_share() {
+  std::string failed;
+  try {
+    copy_share();
+  } catch (...) {
+    failed = current_failure().message;
+  }
+  state_tensors.clear();
+  copied.set_value();
+  try {
+    if (failed.empty()) write_share();
+  } catch (...) {
+    failed = current_failure().message;
+  }
+  buffer.reset();
+  set(failed.empty() ? Writing::synced : Writing::failed, failed);
 }
 
 void Store::Job::commit() {
@@ -108,7 +177,8 @@ void Store::Job::commit() {
     point_latest(run, folder);
     fs::remove_all(partial);  // one of the same name that this one took the place of
     const std::int64_t images = manifest.progress.images;
-    for (const Listed& old : expendable(list(run), images, options)) delete_checkpoint(old.folder);
+    for (const Listed& old : expendable(list(run), images, options, rating))
+      delete_checkpoint(old.folder);
   } catch (...) {
     log_warning("after saving " + folder.string() + ": " + current_failure().message);
   }
@@ -119,18 +189,21 @@ void Store::Job::commit() {
   log_info("checkpoint " + folder.filename().string() + " saved: " + size_and_time);
 }
 
-Store::Store(fs::path run, comm::Communicator& host, StoreOptions options)
-    : run_(std::move(run)), host_(host), options_(options) {
-  comm::agree(host_, [&] {
+Store::Store(fs::path run, comm::Communicator& host, StoreOptions options, Rating rating)
+    : run_(std::move(run)), host_(host), options_(options), rating_(std::move(rating)) {
+  comm::together(host_, [&] {
     if (host_.rank() != 0) return;
+    token_ = random_token();
     std::error_code error;
     fs::create_directories(run_, error);
     if (error) {
       throw CheckpointError("cannot make the run's folder " + run_.string() + ": " +
                             error.message());
     }
+    sync_folder(run_.has_parent_path() ? run_.parent_path() : fs::path("."));
     clear_leftovers(run_);
   });
+  token_ = comm::broadcast_text(host_, token_);
 }
 
 Store::~Store() {
@@ -141,19 +214,6 @@ void Store::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Store::drop_uncommitted(const fs::path& next) {
-  const Writing state = poll();
-  if (state == Writing::idle) return;
-  // Each rank removes its own file, since others may be in the folder; the last one's removal of
-  // the folder succeeds. A save of the same name overwrites instead.
-  if (job_->partial != next) {
-    std::error_code ignored;
-    fs::remove(job_->partial / job_->shard.file, ignored);
-    fs::remove(job_->partial, ignored);
-  }
-  job_->set(Writing::idle);
-}
-
 void Store::begin(Manifest manifest, const TensorMap& state) {
   if (poll() == Writing::writing && !job_->committing) {
     throw Error(ExitCode::internal, "a checkpoint was begun while the last one is being written");
@@ -162,35 +222,22 @@ void Store::begin(Manifest manifest, const TensorMap& state) {
   auto job = std::make_shared<Job>();
   job->run = run_;
   job->folder = run_ / folder_name(manifest.progress.images);
-  job->partial = hidden_name(job->folder, "partial");
+  job->partial = hidden_name(job->folder, token_ + ".partial");
   job->options = options_;
-  manifest.format = kFormat;
-  manifest.ranks = host_.size();
-  manifest.tensors = describe(state);
-  manifest.shards.clear();
+  job->rating = rating_;
   job->manifest = std::move(manifest);
-  job->shard.file = shard_name(host_.rank(), host_.size());
-  job->shard.pieces = plan_share(job->manifest.tensors, host_.rank(), host_.size());
-  job->byte_count = static_cast<std::size_t>(job->shard.data_bytes(job->manifest.tensors));
-  job->bytes = std::make_unique_for_overwrite<std::byte[]>(job->byte_count);
-  std::size_t offset = 0;
-  for (const Piece& piece : job->shard.pieces) {
-    const auto size = static_cast<std::size_t>(piece_bytes(job->manifest.tensors, piece));
-    copy_out(state.at(piece.tensor), piece.first, piece.count, {job->bytes.get() + offset, size});
-    offset += size;
-  }
-  drop_uncommitted(job->partial);
+  job->manifest.format = kFormat;
+  job->manifest.ranks = host_.size();
+  job->prepare(state, host_.rank());
+  const bool dropped = poll() == Writing::synced || poll() == Writing::failed;
+  if (dropped && job_->partial != job->partial) job->stale = job_->partial / job_->shard.file;
+  copied_ = job->copied.get_future();
   job_ = job;
-  thread_ = std::thread([job] {
-    try {
-      job->write_share();
-      job->bytes.reset();
-      job->set(Writing::synced);
-    } catch (...) {
-      job->bytes.reset();
-      job->set(Writing::failed, current_failure().message);
-    }
-  });
+  thread_ = std::thread([job] { job->run_share(); });
+}
+
+void Store::await_copy() {
+  if (copied_.valid()) copied_.get();
 }
 
 Store::Writing Store::poll() const {

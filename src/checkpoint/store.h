@@ -1,7 +1,10 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -20,20 +23,28 @@ class DrainTimeout : public comm::AgreedError {
 };
 
 struct StoreOptions {
-  std::int64_t keep_last = 3;          ///< newest checkpoints kept; 0 = all
-  double keep_every_kimg = 0;          ///< also keep the first of every so many kimg; 0 = none
+  std::int64_t keep_last = 3;  ///< newest checkpoints kept; 0 = all
+  double keep_every_kimg = 0;  ///< also keep the first of every so many kimg; 0 = none
+  /// A metric's name, to keep the best by: the app makes a Rating of it. Empty: none.
+  std::string keep_best = {};
   double drain_timeout_seconds = 600;  ///< longest wait for the file system at the end of a run
   void visit(OptionVisitor& v);
   void validate() const;  ///< throws ConfigError
 };
 
+/// How good a checkpoint is, by its images; the higher the better; nullopt: not known.
+using Rating = std::function<std::optional<double>(std::int64_t images)>;
+
 /// Saves a run's state without making any collective wait on a file system.
 ///
-/// begin() copies this rank's share to host memory; a thread writes it into a hidden folder
-/// `.images-000000600000.partial` and syncs it. Ranks tell each other poll(); once all are synced,
-/// all call commit(): they exchange checksums, and rank 0's thread writes the manifest, renames the
-/// folder to `images-000000600000`, replaces the symbolic link `latest`, and only then deletes what
-/// retention lets go. Until then older checkpoints are untouched, also when a write fails.
+/// begin() starts a thread that copies this rank's share to host memory, while the caller goes on
+/// up to the next change of the state, then writes it into a hidden folder
+/// `.images-000000600000.<token>.partial` and syncs it; the token differs from job to job, so that
+/// the last rank of a dying job cannot write into the next job's files. Ranks tell each other
+/// poll(); once all are synced, all call commit(): they exchange checksums, and rank 0's thread
+/// writes the manifest, renames the folder to `images-000000600000`, replaces the symbolic link
+/// `latest`, and only then deletes what retention lets go. Until then older checkpoints are
+/// untouched, also when a write fails.
 ///
 /// One thread calls it. Peak extra memory: this rank's share, until it is written.
 class Store {
@@ -47,18 +58,25 @@ class Store {
 
   /// Collective. Makes the run's folder; rank 0 clears what a killed job left half-written.
   /// Throws comm::AgreedError (exit 4) when the folder cannot be made. host must outlive the store.
-  Store(std::filesystem::path run, comm::Communicator& host, StoreOptions options);
+  /// rating: asked by rank 0's thread, after a commit, which checkpoint not to delete.
+  Store(std::filesystem::path run, comm::Communicator& host, StoreOptions options,
+        Rating rating = nullptr);
   /// Waits for this rank's thread unless drain() gave up on it.
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  /// Not collective, but for every rank to call at the same step, when no rank is writing.
-  /// manifest: the same on every rank; state: the same names, shapes and dtypes on every rank, of
+  /// Not collective, but for every rank to call at the same step, when no rank is writing. The
+  /// state's values must not change before await_copy() has returned.
+  /// manifest: rank 0's is written; state: the same names, shapes and dtypes on every rank, of
   /// any strides and device. A save that was not committed is dropped; one that rank 0 is just
   /// committing is waited for. Throws Error (internal) while this rank is still writing,
   /// CheckpointError for a dtype that cannot be stored.
   void begin(Manifest manifest, const TensorMap& state);
+
+  /// Returns once the state of the last begin() is copied and may change; at once when there is
+  /// none. Not collective.
+  void await_copy();
 
   Writing poll() const;
   /// Why poll() is `failed`, on this rank: one line.
@@ -76,13 +94,15 @@ class Store {
  private:
   struct Job;
   void join();
-  void drop_uncommitted(const std::filesystem::path& next);
 
   std::filesystem::path run_;
+  std::string token_;  ///< of this job, the same on every rank
   comm::Communicator& host_;
   StoreOptions options_;
+  Rating rating_;
   /// Shared with the thread, which outlives the store when drain() gave up on it.
   std::shared_ptr<Job> job_;
+  std::future<void> copied_;
   std::thread thread_;
 };
 

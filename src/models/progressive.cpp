@@ -1,5 +1,7 @@
 #include "models/progressive.h"
 
+#include <charconv>
+
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -10,6 +12,27 @@
 namespace pgan::models {
 namespace {
 
+/// "512,512,256" -> numbers; empty -> none.
+std::vector<std::int64_t> parse_channels(const std::string& text) {
+  std::vector<std::int64_t> channels;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end) {
+    std::int64_t count = 0;
+    const auto [rest, error] = std::from_chars(at, end, count);
+    const bool last = rest == end;
+    const bool valid = error == std::errc() && count >= 1 && count <= 1 << 16 &&
+                       (last || (*rest == ',' && rest + 1 != end)) && channels.size() < 9;
+    if (!valid) {
+      throw ConfigError("--channels " + text +
+                        ": expected up to 9 numbers from 1 to 65536, like 512,512,256");
+    }
+    channels.push_back(count);
+    at = last ? end : rest + 1;
+  }
+  return channels;
+}
+
 /// Options of `--model progressive`; defaults are the published ones.
 class ProgressiveOptions : public RecipeOptions {
  public:
@@ -18,7 +41,12 @@ class ProgressiveOptions : public RecipeOptions {
     visitor.field("fmap-base", fmap_base,
                   "channels at 2^r pixels are min(fmap-base / 2^(r-1), fmap-max)");
     visitor.field("fmap-max", fmap_max, "most channels of a layer");
+    visitor.field("channels", channels,
+                  "channels at 4, 8, 16, ... pixels, e.g. 512,512,256, in place of the rule above");
     visitor.field("latent", latent, "size of the latent vector");
+    visitor.field("pixel-bias", pixel_bias,
+                  "the generator's first layer has a bias a pixel, not a channel (as imported "
+                  "networks may need)");
     visitor.field("stddev-group", stddev_group, "most rows of a minibatch-stddev group");
     visitor.field("gp-weight", loss.penalty_weight, "weight of the gradient penalty (lambda)");
     visitor.field("gp-target", loss.penalty_target, "gradient norm the penalty pulls to");
@@ -30,9 +58,13 @@ class ProgressiveOptions : public RecipeOptions {
   std::unique_ptr<Preset> default_preset(int ranks) const override {
     return std::make_unique<Preset>(progressive_preset_for_ranks(ranks));
   }
+  std::map<std::string, std::string> values_from(const std::string& architecture) const override;
   std::unique_ptr<Recipe> make(const ModelContext& context) const override;
+  ProgressiveShape shape(std::int64_t resolution) const;
 
   std::int64_t fmap_base = 8192, fmap_max = 512, latent = 512, stddev_group = 4;
+  std::string channels;
+  bool pixel_bias = false;
   WassersteinSettings loss;
 };
 
@@ -41,7 +73,7 @@ class Progressive : public Recipe {
  public:
   Progressive(const ProgressiveOptions& options, const ModelContext& context)
       : options_(options),
-        shape_{options.latent, progressive_channels(options.fmap_base, options.fmap_max)},
+        shape_(options.shape(context.resolution)),
         generator_(std::make_shared<ProgressiveGenerator>(shape_, init(context))),
         discriminator_(std::make_shared<ProgressiveDiscriminator>(shape_, init(context))) {}
 
@@ -57,15 +89,19 @@ class Progressive : public Recipe {
   }
   LossTerms loss(const Phase& phase, const Batch& real, const Growth& growth,
                  Noise& noise) override;
-  torch::Tensor sample(const Growth& growth, Noise& noise) override {
+  TensorMap sample_inputs(Noise& noise) override {
+    return {{"latents", noise.normal({shape_.latent})}};
+  }
+  torch::Tensor sample(const TensorMap& inputs, const Growth& growth) override {
     const torch::NoGradGuard no_grad;
-    return generator_->forward(noise.normal({shape_.latent}), growth);
+    return generator_->forward(inputs.at("latents"), growth);
   }
   std::string architecture() const override {
     return nlohmann::ordered_json{{"model", "progressive"},
                                   {"latent", shape_.latent},
                                   {"channels", shape_.channels},
-                                  {"stddev_group", options_.stddev_group}}
+                                  {"stddev_group", options_.stddev_group},
+                                  {"pixel_bias", shape_.pixel_bias}}
         .dump();
   }
 
@@ -115,10 +151,52 @@ void ProgressiveOptions::validate() const {
   at_least_one("fmap-base", fmap_base, 1 << 20);
   at_least_one("fmap-max", fmap_max, 1 << 16);
   at_least_one("latent", latent, 1 << 16);
+  parse_channels(channels);
   at_least_one("stddev-group", stddev_group, 1 << 16);
   if (!(loss.penalty_weight >= 0)) throw ConfigError("--gp-weight: expected 0 or more");
   if (!(loss.penalty_target > 0)) throw ConfigError("--gp-target: expected a number above 0");
   if (!(loss.drift >= 0)) throw ConfigError("--drift: expected 0 or more");
+}
+
+ProgressiveShape ProgressiveOptions::shape(std::int64_t resolution) const {
+  ProgressiveShape shape{latent, parse_channels(channels), pixel_bias};
+  if (channels.empty()) shape.channels = progressive_channels(fmap_base, fmap_max);
+  std::int64_t covered = 2;
+  for (std::size_t i = 0; i < shape.channels.size(); ++i) covered *= 2;
+  if (covered < resolution) {
+    throw ConfigError("--channels " + channels + " ends at " + std::to_string(covered) +
+                      " pixels: expected a number for each of 4, 8, ... " +
+                      std::to_string(resolution));
+  }
+  return shape;
+}
+
+std::map<std::string, std::string> ProgressiveOptions::values_from(
+    const std::string& architecture) const {
+  const auto json = nlohmann::json::parse(architecture, nullptr, false);
+  try {
+    if (json.at("model").get<std::string>() != "progressive") {
+      throw ConfigError("networks of the model " + json.at("model").get<std::string>() +
+                        ", expected progressive");
+    }
+    std::string list;
+    for (const std::int64_t count : json.at("channels").get<std::vector<std::int64_t>>()) {
+      if (!list.empty()) list += ',';
+      list += std::to_string(count);
+    }
+    std::map<std::string, std::string> values;
+    // A discriminator knows nothing of latents.
+    if (json.contains("latent"))
+      values["latent"] = std::to_string(json["latent"].get<std::int64_t>());
+    values["channels"] = list;
+    values["stddev-group"] = std::to_string(json.value("stddev_group", std::int64_t{4}));
+    values["pixel-bias"] = json.value("pixel_bias", false) ? "true" : "false";
+    return values;
+  } catch (const nlohmann::json::exception&) {
+    throw ConfigError(
+        "an architecture that cannot be read: expected JSON with model, channels "
+        "and latent");
+  }
 }
 
 std::unique_ptr<Recipe> ProgressiveOptions::make(const ModelContext& context) const {

@@ -56,9 +56,9 @@ bool ProgressiveGenerator::grow(std::int64_t resolution) {
     auto block = std::make_shared<LayerGroup>();
     if (r == kFirst) {
       // Gain √2/4 as published: the dense layer's fan-in counts as if it were a 4x4 convolution's.
-      block->add_dense("dense",
-                       std::make_shared<nn::EqualizedLinear>("G.4.dense", shape_.latent, c * 16,
-                                                             nn::kReluGain / 4, init_, c));
+      block->add_dense("dense", std::make_shared<nn::EqualizedLinear>(
+                                    "G.4.dense", shape_.latent, c * 16, nn::kReluGain / 4, init_,
+                                    shape_.pixel_bias ? c * 16 : c));
       block->add_conv(
           "conv", std::make_shared<nn::EqualizedConv2d>("G.4.conv", c, c, 3, nn::kReluGain, init_));
     } else {

@@ -17,6 +17,9 @@ namespace pgan::models {
 struct ProgressiveShape {
   std::int64_t latent = 512;
   std::vector<std::int64_t> channels;  ///< at 4, 8, 16, … pixels
+  /// The generator's first layer has a bias for each of its C·4·4 outputs, not one a channel as
+  /// published.
+  bool pixel_bias = false;
   std::int64_t channels_at(std::int64_t resolution) const;
 };
 

@@ -56,8 +56,11 @@ class Recipe {
   virtual std::int64_t group_size() const { return 1; }
   /// Adds layers up to a resolution; true if any parameter list changed. Default: fixed-size model.
   virtual bool grow(const Growth&) { return false; }
-  /// [N,3,R,R] in about [-1,1], N = noise.rows(), without gradient. R = growth.resolution.
-  virtual torch::Tensor sample(const Growth& growth, Noise& noise) = 0;
+  /// What pictures are made from, e.g. {"latents": [N,Z]}, N = noise.rows(). A run draws its
+  /// previews' inputs once and keeps them in its checkpoints.
+  virtual TensorMap sample_inputs(Noise& noise) = 0;
+  /// [N,3,R,R] in about [-1,1], of such inputs, without gradient. R = growth.resolution.
+  virtual torch::Tensor sample(const TensorMap& inputs, const Growth& growth) = 0;
   /// What another program needs to rebuild the networks, as JSON; kept in checkpoints and exports.
   virtual std::string architecture() const = 0;
 };
@@ -87,6 +90,12 @@ class RecipeOptions {
   virtual std::vector<Preset> presets() const { return {}; }
   /// The preset to take when the user gave neither --preset nor --minibatch. Null: none.
   virtual std::unique_ptr<Preset> default_preset(int /*ranks*/) const { return nullptr; }
+  /// Values of the options that make networks of this Recipe::architecture(). Throws ConfigError
+  /// for the text of another model. Default: none.
+  virtual std::map<std::string, std::string> values_from(
+      const std::string& /*architecture*/) const {
+    return {};
+  }
   virtual std::unique_ptr<Recipe> make(const ModelContext& context) const = 0;
 };
 

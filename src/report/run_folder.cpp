@@ -159,8 +159,8 @@ RunLock::RunLock(const RunFolder& folder)
     }
     const std::string holder = lock_holder(descriptor_);
     ::close(descriptor_);
-    throw ConfigError("the run " + folder.root().string() + " is in use by " + holder +
-                      "; wait for it, stop it, or give another --run");
+    throw CheckpointError("the run " + folder.root().string() + " is in use by " + holder +
+                          "; wait for it, stop it, or give another --run");
   }
   const std::string holder = text_of("pid %d on host %s\n", ::getpid(), host_name().c_str());
   const bool written = ::ftruncate(descriptor_, 0) == 0 &&

@@ -65,7 +65,7 @@ class RunFolder {
 /// the process dies, however it dies.
 class RunLock {
  public:
-  /// folder: created. Throws ConfigError naming the process that holds the lock. Where the file
+  /// folder: created. Throws CheckpointError naming the process that holds the lock. Where the file
   /// system knows no locks, warns in the log and goes on.
   explicit RunLock(const RunFolder& folder);
   ~RunLock();

@@ -20,12 +20,16 @@ class StatsFile {
   /// says.
   explicit StatsFile(std::filesystem::path file, std::int64_t resume_step = -1);
 
+  /// Step of the last line; -1 when there is none.
+  std::int64_t last_step() const { return last_step_; }
+
   /// line: an object with at least "step" (integer), "kimg", "resolution", "alpha" (else
   /// std::invalid_argument). NaN and infinities are written as null, JSON having no word for them.
   /// Throws DataError when it cannot be written; the file then ends with the line before.
   void append(const nlohmann::ordered_json& line);
 
  private:
+  std::int64_t last_step_ = -1;
   AppendFile file_;
 };
 

@@ -5,7 +5,7 @@
 namespace pgan::train {
 namespace {
 
-enum Slot : std::int64_t { kStop, kWriting, kDataWait, kRankWait, kResident, kSlots };
+enum Slot : std::int64_t { kStop, kSave, kWriting, kDataWait, kRankWait, kResident, kSlots };
 
 }  // namespace
 
@@ -17,6 +17,7 @@ Coordinator::Coordinator(comm::Communicator& host)
 void Coordinator::post(const LocalStatus& status) {
   double* slot = own_.mutable_data_ptr<double>();
   slot[kStop] = status.stop_requested ? 1 : 0;
+  slot[kSave] = status.save_wanted ? 1 : 0;
   slot[kWriting] = static_cast<double>(status.writing);
   slot[kDataWait] = status.data_wait_seconds;
   slot[kRankWait] = status.rank_wait_seconds;
@@ -33,6 +34,7 @@ Directive Coordinator::collect() {
     const double* slot = all_.const_data_ptr<double>() + rank * kSlots;
     const auto writing = static_cast<Writing>(static_cast<int>(slot[kWriting]));
     directive.stop = directive.stop || slot[kStop] != 0;
+    directive.begin_checkpoint = directive.begin_checkpoint || slot[kSave] != 0;
     directive.writer_busy = directive.writer_busy || writing == Writing::writing;
     all_synced = all_synced && writing == Writing::synced;
     if (writing == Writing::failed && directive.write_failed_rank < 0)

@@ -11,6 +11,7 @@ namespace pgan::train {
 /// What one rank has to say after a step.
 struct LocalStatus {
   bool stop_requested = false;
+  bool save_wanted = false;  ///< by the wall clock; rank 0 alone asks
   checkpoint::Store::Writing writing = checkpoint::Store::Writing::idle;
   double data_wait_seconds = 0;  ///< of the last step
   double rank_wait_seconds = 0;
@@ -20,6 +21,7 @@ struct LocalStatus {
 /// What all ranks do next, at the same step.
 struct Directive {
   bool stop = false;               ///< some rank was asked to: checkpoint and leave with exit 75
+  bool begin_checkpoint = false;   ///< by the wall clock
   bool commit_checkpoint = false;  ///< every rank's share is synced
   bool writer_busy = false;        ///< some rank still writes: no new save may begin
   int write_failed_rank = -1;      ///< the lowest rank whose share could not be written

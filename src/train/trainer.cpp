@@ -6,7 +6,6 @@
 #include "core/device.h"
 #include "core/log.h"
 #include "core/noise.h"
-#include "core/option_set.h"
 
 namespace pgan::train {
 namespace {
@@ -34,40 +33,19 @@ Batch to_model(Batch batch, torch::Device device, torch::Dtype dtype) {
   return batch;
 }
 
-void require_kimg(const char* option, double value) {
-  if (value >= 0 && value <= 1e9) return;
-  throw ConfigError("--" + std::string(option) + " " + exact_text(value) + ": expected 0 or more");
+/// The tensors of one part as a checkpoint holds them, empty, to be filled.
+TensorMap blank_part(const checkpoint::Manifest& manifest, const std::string& prefix,
+                     torch::Device device) {
+  TensorMap part;
+  for (const auto& [name, entry] : manifest.tensors) {
+    if (!name.starts_with(prefix)) continue;
+    part[name.substr(prefix.size())] =
+        torch::empty(entry.shape, torch::dtype(entry.dtype).device(device));
+  }
+  return part;
 }
 
 }  // namespace
-
-void TrainOptions::visit(OptionVisitor& visitor) {
-  visitor.group("Training");
-  visitor.field("seed", seed, "of all random draws");
-  visitor.field("max-steps", max_steps,
-                "stop after so many steps, counted from the run's beginning; 0: no limit");
-  visitor.field("mirror", mirror, "mirror images left to right with probability 1/2");
-  visitor.field("ema-kimg", ema_kimg,
-                "half-life of the generator's moving average, thousands of images; 0: no average");
-  visitor.group("Reports");
-  visitor.field(
-      "tick-kimg", tick_kimg,
-      "thousands of images between lines of stats.jsonl; 0: by resolution; at most a minute");
-  visitor.field("snapshot-kimg", snapshot_kimg,
-                "thousands of images between sample sheets; 0: only at the end");
-  visitor.field("checkpoint-kimg", checkpoint_kimg,
-                "thousands of images between checkpoints; 0: only at the end");
-}
-
-void TrainOptions::validate() const {
-  if (seed < 0) throw ConfigError("--seed " + std::to_string(seed) + ": expected 0 or more");
-  if (max_steps < 0)
-    throw ConfigError("--max-steps " + std::to_string(max_steps) + ": expected 0 or more");
-  require_kimg("ema-kimg", ema_kimg);
-  require_kimg("tick-kimg", tick_kimg);
-  require_kimg("snapshot-kimg", snapshot_kimg);
-  require_kimg("checkpoint-kimg", checkpoint_kimg);
-}
 
 Trainer::Trainer(TrainOptions options, TrainerParts parts)
     : options_(options),
@@ -77,6 +55,7 @@ Trainer::Trainer(TrainOptions options, TrainerParts parts)
       growth_(parts_.schedule.growth_at(0)) {
   parts_.recipe.grow(growth_);
   rebuild_sets();
+  draw_preview_inputs();
 }
 
 void Trainer::rebuild_sets() {
@@ -92,6 +71,38 @@ void Trainer::rebuild_sets() {
   for (const std::string& name : parts_.recipe.averaged_sets()) {
     averages_[name].follow(sets_.at(name).parameters);
   }
+  take_waiting_weights();
+}
+
+void Trainer::take_waiting_weights() {
+  if (waiting_.empty()) return;
+  const torch::NoGradGuard no_grad;
+  for (auto& [name, tensor] : state()) {
+    const auto waiting = waiting_.find(name);
+    if (waiting == waiting_.end()) continue;
+    if (waiting->second.sizes() != tensor.sizes()) {
+      throw CheckpointError("the weights to start from do not fit: " + name + " is " +
+                            c10::str(waiting->second.sizes()) + ", expected " +
+                            c10::str(tensor.sizes()));
+    }
+    tensor.copy_(waiting->second);
+    waiting_.erase(waiting);
+  }
+}
+
+void Trainer::start_from(TensorMap weights) {
+  waiting_ = std::move(weights);
+  take_waiting_weights();
+}
+
+void Trainer::draw_preview_inputs() {
+  const std::int64_t count = parts_.preview_reals.size(0);
+  RowShare rows{{}, count};
+  for (std::int64_t i = 0; i < count; ++i) rows.rows.push_back(i);
+  Noise noise(static_cast<std::uint64_t>(options_.seed), 0, "preview", rows,
+              torch::TensorOptions(parts_.dtype).device(parts_.model_device));
+  preview_ = parts_.recipe.sample_inputs(noise);
+  preview_["reals"] = parts_.preview_reals;
 }
 
 TensorMap Trainer::state() const {
@@ -103,6 +114,8 @@ TensorMap Trainer::state() const {
     set.adam->add_state("adam." + name, state);
   }
   for (const auto& [name, average] : averages_) average.add_state(name + "_ema", state);
+  for (const auto& [name, tensor] : preview_) state["preview/" + name] = tensor;
+  for (const auto& [name, tensor] : waiting_) state["waiting/" + name] = tensor;
   return state;
 }
 
@@ -111,11 +124,23 @@ void Trainer::resume(const checkpoint::Found& found, bool same_run) {
   progress_ = found.manifest.progress;
   if (same_run) saved_ = progress_;
   if (parts_.recipe.grow(growth_)) rebuild_sets();
+  preview_ = blank_part(found.manifest, "preview/", parts_.model_device);
+  waiting_ = blank_part(found.manifest, "waiting/", torch::kCPU);
   checkpoint::load_into(found, state(), parts_.host);
-  if (const auto extra = found.manifest.extra.find("skipped");
-      extra != found.manifest.extra.end()) {
-    skipped_ = std::stoll(extra->second);
+  const auto& extra = found.manifest.extra;
+  if (!extra.contains("counters") || !preview_.contains("reals")) {
+    throw comm::AgreedError(ExitCode::checkpoint, found.folder.string() +
+                                                      " lacks counters or previews: it was written "
+                                                      "by a version of development; start afresh");
   }
+  preview_["reals"] = preview_["reals"].cpu();
+  comm::agree(parts_.host, [&] {
+    counters_ = Counters::from_json(extra.at("counters"), found.folder.string());
+  });
+  // Ticks that were reported after the save cover the window's steps already.
+  const Counters::Window& window = counters_.window;
+  if (parts_.observer != nullptr && parts_.observer->last_tick_step() > window.begin_step)
+    start_window();
 }
 
 bool Trainer::finished() const {
@@ -126,13 +151,16 @@ bool Trainer::finished() const {
 Trainer::End Trainer::run() {
   parts_.loader.seek(progress_);
   data_waited_before_ = parts_.loader.waited_seconds();
-  start_ = window_.start = Clock::now();
+  start_ = window_start_ = last_save_ = Clock::now();
   bool stop = false;
   while (!finished() && !stop) {
     const Growth growth = parts_.schedule.growth_at(progress_.images);
     const Clock::time_point step_start = Clock::now();
-    LocalStatus status{parts_.stop_requested && parts_.stop_requested(), parts_.store.poll(), 0,
-                       step_rank_wait_, static_cast<double>(resident_bytes())};
+    LocalStatus status{.stop_requested = parts_.stop_requested && parts_.stop_requested(),
+                       .save_wanted = save_wanted(),
+                       .writing = parts_.store.poll(),
+                       .rank_wait_seconds = step_rank_wait_,
+                       .resident_bytes = static_cast<double>(resident_bytes())};
     const double data_waited = parts_.loader.waited_seconds();
     status.data_wait_seconds = data_waited - data_waited_before_;
     data_waited_before_ = data_waited;
@@ -152,7 +180,7 @@ Trainer::End Trainer::run() {
     stop = directive.stop;
   }
   save_last_step();  // first: sheets and statistics may fail on a full disk
-  if (window_.steps > 0) report(true, growth_);
+  if (counters_.window.steps > 0) report(true, growth_);
   sample_previews();
   return finished() ? End::done : End::stopped;
 }
@@ -173,6 +201,7 @@ void Trainer::step() {
     if (progress_.step % phase.interval == 0) run_phase(phase, batch);
   }
   step_images_ = batch.rows.global;
+  parts_.store.await_copy();
   for (auto& [name, average] : averages_) average.update(step_images_, options_.ema_kimg * 1000);
   progress_.step += 1;
   progress_.images += step_images_;
@@ -189,13 +218,14 @@ void Trainer::run_phase(const models::Phase& phase, const Batch& batch) {
               torch::TensorOptions(parts_.dtype).device(parts_.model_device));
   const models::LossTerms loss = parts_.recipe.loss(phase, batch, growth_, noise);
   loss.total.backward();
+  parts_.store.await_copy();  // of a save begun after the last step: from here on weights change
   bool finite = true;
   for (const std::string& name : phase.parameter_sets) {
     const comm::GradientReducer::Outcome outcome = sets_.at(name).reducer->finish(loss.parts);
     step_rank_wait_ += outcome.wait_seconds;
     finite = finite && outcome.finite;
     if (name != phase.parameter_sets.front()) continue;
-    for (const auto& [part, value] : outcome.mean_losses) window_.loss_sums[part] += value;
+    for (const auto& [part, value] : outcome.mean_losses) counters_.window.loss_sums[part] += value;
   }
   count_skip(!finite, phase.name);
   if (!finite) return;
@@ -204,10 +234,10 @@ void Trainer::run_phase(const models::Phase& phase, const Batch& batch) {
 }
 
 void Trainer::count_skip(bool skipped, const std::string& phase) {
-  std::int64_t& in_a_row = skipped_in_a_row_[phase];
+  std::int64_t& in_a_row = counters_.skipped_in_a_row[phase];
   in_a_row = skipped ? in_a_row + 1 : 0;
   if (!skipped) return;
-  ++skipped_;
+  ++counters_.skipped;
   if (in_a_row == 1 && parts_.host.rank() == 0) {
     log_warning("step " + std::to_string(progress_.step) + ": phase " + phase +
                 " has a non-finite gradient; the update is skipped on every rank");
@@ -222,19 +252,36 @@ void Trainer::count_skip(bool skipped, const std::string& phase) {
 
 void Trainer::account(const Growth& growth, double seconds, const Directive& directive) {
   eta_.measured(growth.resolution, step_images_, seconds);
-  window_.images += step_images_;
-  window_.steps += 1;
-  window_.data_wait += directive.data_wait_seconds;
-  window_.rank_wait += directive.rank_wait_seconds;
-  window_.resident = std::max(window_.resident, directive.resident_bytes);
+  Counters::Window& window = counters_.window;
+  window.images += step_images_;
+  window.steps += 1;
+  window.data_wait += directive.data_wait_seconds;
+  window.rank_wait += directive.rank_wait_seconds;
+  window_resident_ = std::max(window_resident_, directive.resident_bytes);
+}
+
+Counters Trainer::counters_now() const {
+  Counters counters = counters_;
+  counters.elapsed_seconds += seconds_since(start_);
+  counters.window.seconds += seconds_since(window_start_);
+  return counters;
+}
+
+void Trainer::start_window() {
+  counters_.window = {};
+  counters_.window.begin_step = progress_.step;
+  window_start_ = Clock::now();
+  window_resident_ = 0;
 }
 
 void Trainer::report(bool always, const Growth& growth) {
   if (parts_.observer == nullptr) return;
-  const double seconds = seconds_since(window_.start);
+  const Counters counters = counters_now();
+  const Counters::Window& window = counters.window;
+  const double seconds = window.seconds;
   const std::int64_t tick = options_.tick_kimg > 0 ? images_of(options_.tick_kimg)
                                                    : default_tick_images(growth.resolution);
-  const bool due = always || window_.images >= tick || seconds >= kLongestTickSeconds;
+  const bool due = always || window.images >= tick || seconds >= kLongestTickSeconds;
   if (!due && seconds_since(last_on_step_) < kOnStepSeconds) return;
   TickInfo info;
   info.progress = progress_;
@@ -242,29 +289,30 @@ void Trainer::report(bool always, const Growth& growth) {
   info.total_images = parts_.schedule.total_images();
   info.minibatch = step_images_;
   info.learning_rate = parts_.schedule.learning_rate_at(growth);
-  for (const auto& [name, sum] : window_.loss_sums) {
-    info.losses[name] = sum / static_cast<double>(window_.steps);
+  for (const auto& [name, sum] : window.loss_sums) {
+    info.losses[name] = sum / static_cast<double>(window.steps);
   }
-  info.images_per_second = static_cast<double>(window_.images) / std::max(seconds, 1e-9);
-  info.elapsed_seconds = seconds_since(start_);
+  info.images_per_second = static_cast<double>(window.images) / std::max(seconds, 1e-9);
+  info.elapsed_seconds = counters.elapsed_seconds;
   std::int64_t end = info.total_images;
   if (options_.max_steps > 0) {
     end = std::min(end, progress_.images + (options_.max_steps - progress_.step) * step_images_);
   }
   info.eta_seconds = eta_.seconds_left(progress_.images, end);
-  info.data_wait_share = window_.data_wait / std::max(seconds, 1e-9);
-  info.rank_wait_share = window_.rank_wait / std::max(seconds, 1e-9);
-  info.resident_bytes = static_cast<std::int64_t>(window_.resident);
-  info.skipped_steps = skipped_;
+  info.data_wait_share = window.data_wait / std::max(seconds, 1e-9);
+  info.rank_wait_share = window.rank_wait / std::max(seconds, 1e-9);
+  info.resident_bytes = static_cast<std::int64_t>(window_resident_);
+  info.skipped_steps = counters.skipped;
   last_on_step_ = Clock::now();
   if (!due) return parts_.observer->on_step(info);
   parts_.observer->on_tick(info);
-  window_ = Window{};
+  start_window();
 }
 
 void Trainer::maybe_save(const Directive& directive) {
   const std::int64_t interval = images_of(options_.checkpoint_kimg);
-  save_due_ = save_due_ || crosses(interval, progress_.images - step_images_, progress_.images);
+  save_due_ = save_due_ || directive.begin_checkpoint ||
+              crosses(interval, progress_.images - step_images_, progress_.images);
   note_failed_save(directive);
   if (directive.commit_checkpoint) {
     failed_saves_ = 0;
@@ -308,26 +356,28 @@ void Trainer::save_last_step() {
 
 void Trainer::begin_save() {
   saved_ = progress_;
+  last_save_ = Clock::now();
   save_due_ = failure_seen_ = false;
   checkpoint::Manifest manifest = parts_.manifest;
   manifest.progress = progress_;
   manifest.growth = growth_;
   manifest.extra["architecture"] = parts_.recipe.architecture();
-  manifest.extra["skipped"] = std::to_string(skipped_);
+  manifest.extra["counters"] = counters_now().to_json();
   parts_.store.begin(std::move(manifest), state());
+}
+
+bool Trainer::save_wanted() const {
+  return parts_.host.rank() == 0 && options_.checkpoint_minutes > 0 &&
+         seconds_since(last_save_) >= options_.checkpoint_minutes * 60;
 }
 
 void Trainer::sample_previews() {
   if (parts_.observer == nullptr) return;
-  RowShare rows{{}, parts_.preview_images};
-  for (std::int64_t i = 0; i < parts_.preview_images; ++i) rows.rows.push_back(i);
-  Noise noise(static_cast<std::uint64_t>(options_.seed), 0, "preview", rows,
-              torch::TensorOptions(parts_.dtype).device(parts_.model_device));
   std::vector<std::unique_ptr<AveragedWeights>> averaged;
   for (auto& [name, average] : averages_)
     averaged.push_back(std::make_unique<AveragedWeights>(average));
   const torch::Tensor images =
-      parts_.recipe.sample(growth_, noise).to(torch::kCPU, torch::kFloat32);
+      parts_.recipe.sample(preview_, growth_).to(torch::kCPU, torch::kFloat32);
   parts_.observer->on_sample(progress_, growth_, images);
 }
 

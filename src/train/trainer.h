@@ -11,30 +11,18 @@
 #include "checkpoint/store.h"
 #include "comm/communicator.h"
 #include "comm/gradient_reducer.h"
-#include "core/options.h"
 #include "core/types.h"
 #include "data/loader.h"
 #include "models/recipe.h"
 #include "train/adam.h"
 #include "train/coordinator.h"
+#include "train/counters.h"
 #include "train/ema.h"
 #include "train/eta.h"
 #include "train/schedule.h"
+#include "train/train_options.h"
 
 namespace pgan::train {
-
-struct TrainOptions {
-  std::int64_t seed = 0;
-  std::int64_t max_steps = 0;  ///< from the run's beginning, also after a resume; 0 = no limit
-  bool mirror = true;
-  double ema_kimg = 11;
-  double tick_kimg = 0;  ///< 0 = by resolution
-  double snapshot_kimg = 100;
-  double checkpoint_kimg = 200;
-
-  void visit(OptionVisitor& visitor);
-  void validate() const;  ///< throws ConfigError
-};
 
 /// What happened since the last report; losses are means over steps and ranks.
 struct TickInfo {
@@ -44,7 +32,7 @@ struct TickInfo {
   double learning_rate = 0;
   std::map<std::string, double> losses;
   double images_per_second = 0;
-  double elapsed_seconds = 0;  ///< in this process
+  double elapsed_seconds = 0;  ///< of training, over all sessions
   double eta_seconds = 0;
   double data_wait_share = 0, rank_wait_share = 0;  ///< of the time, on the rank that waited most
   std::int64_t resident_bytes = 0;                  ///< largest over ranks
@@ -58,6 +46,9 @@ class Observer {
   virtual void on_step(const TickInfo& /*so_far*/) {
   }  ///< since the last tick; at most twice a second
   virtual void on_tick(const TickInfo&) {}
+  /// Step of the last tick it has, of this session or an earlier one that this one goes on with;
+  /// -1: none.
+  virtual std::int64_t last_tick_step() const { return -1; }
   virtual void on_growth(const Progress&, const Growth&) {}
   /// images: float32 [N,3,R,R] on the CPU, made by the averaged weights from the run's fixed
   /// latents.
@@ -77,7 +68,8 @@ struct TrainerParts {
   checkpoint::Manifest manifest;         ///< what the app wants in each checkpoint
   torch::Dtype dtype = torch::kFloat32;
   torch::Device model_device = torch::kCPU;
-  std::int64_t preview_images = 24;
+  /// uint8 [N,3,R,R]: real images kept in checkpoints; N previews are drawn beside them.
+  torch::Tensor preview_reals = torch::zeros({24, 3, 1, 1}, torch::kUInt8);
   comm::ReducerOptions reducer;
 };
 
@@ -91,6 +83,11 @@ class Trainer {
   /// again. Throws comm::AgreedError (exit 4) when it does not fit.
   void resume(const checkpoint::Found& found, bool same_run);
 
+  /// Starts from weights by checkpoint name ("G/4.conv.weight", "G_ema/..."), of the shapes the
+  /// networks have or will have; those of layers yet to grow wait for them, also in checkpoints.
+  /// The same on every rank. Throws CheckpointError for a shape that does not fit.
+  void start_from(TensorMap weights);
+
   enum class End { done, stopped };  ///< all images shown or max_steps reached; asked to stop
   /// Steps until the end and leaves a checkpoint of the last step. Throws comm::AgreedError with
   /// exit 6 after 20 skipped updates of a phase in a row, exit 4 when the last checkpoint, or three
@@ -100,6 +97,8 @@ class Trainer {
   const Progress& progress() const { return progress_; }
   /// All state by checkpoint name: the tensors themselves.
   TensorMap state() const;
+  /// uint8 [N,3,R,R]: as in the parts, or as in the checkpoint resumed from.
+  const torch::Tensor& preview_reals() const { return preview_.at("reals"); }
 
  private:
   struct Set {  // one parameter set's machinery
@@ -110,6 +109,7 @@ class Trainer {
   using Clock = std::chrono::steady_clock;
 
   void rebuild_sets();
+  void take_waiting_weights();
   void enter(const Growth& growth);
   void step();
   void run_phase(const models::Phase& phase, const Batch& batch);
@@ -121,6 +121,10 @@ class Trainer {
   void begin_save();
   void save_last_step();
   void sample_previews();
+  void draw_preview_inputs();
+  bool save_wanted() const;
+  Counters counters_now() const;
+  void start_window();
   bool finished() const;
 
   TrainOptions options_;
@@ -134,17 +138,13 @@ class Trainer {
   std::int64_t step_images_ = 0;
   std::optional<Progress> saved_;  // of the newest save begun here or resumed from
   bool save_due_ = false, failure_seen_ = false;
-  std::int64_t skipped_ = 0;
-  std::map<std::string, std::int64_t> skipped_in_a_row_;  // by phase
-  int failed_saves_ = 0;                                  // in a row
-
-  struct Window {  // since the last tick
-    Clock::time_point start = Clock::now();
-    std::int64_t images = 0, steps = 0;
-    std::map<std::string, double> loss_sums;
-    double data_wait = 0, rank_wait = 0, resident = 0;
-  } window_;
-  Clock::time_point start_ = Clock::now(), last_on_step_ = {};
+  int failed_saves_ = 0;  // in a row
+  TensorMap preview_;     // "reals" and what the previews are made from
+  TensorMap waiting_;     // weights to start from, of layers yet to grow
+  Counters counters_;     // up to this session's start, or its window's
+  double window_resident_ = 0;
+  Clock::time_point start_ = Clock::now(), window_start_ = start_, last_save_ = start_;
+  Clock::time_point last_on_step_ = {};
   double step_rank_wait_ = 0, data_waited_before_ = 0;
 };
 

@@ -9,11 +9,11 @@ namespace {
 namespace fs = std::filesystem;
 
 std::vector<std::int64_t> deleted(const std::vector<std::int64_t>& images, std::int64_t committed,
-                                  StoreOptions options) {
+                                  StoreOptions options, const Rating& rating = nullptr) {
   std::vector<Listed> checkpoints;
   for (const std::int64_t at : images) checkpoints.push_back({folder_name(at), at});
   std::vector<std::int64_t> result;
-  for (const Listed& one : expendable(checkpoints, committed, options))
+  for (const Listed& one : expendable(checkpoints, committed, options, rating))
     result.push_back(one.images);
   return result;
 }
@@ -34,6 +34,16 @@ TEST(RetentionRule, KeepsTheFirstOfEachPeriod) {
   const StoreOptions options{.keep_last = 1, .keep_every_kimg = 1};
   EXPECT_EQ(deleted({0, 400, 1100, 1500, 2000, 2900, 3100}, 3100, options),
             (Numbers{400, 1500, 2900}));
+}
+
+TEST(RetentionRule, KeepsTheBestAndTheEarlierOfEquals) {
+  const std::map<std::int64_t, double> ratings{{1, -5}, {2, -3}, {3, -3}, {4, NAN}};
+  const Rating rating = [&](std::int64_t images) -> std::optional<double> {
+    const auto found = ratings.find(images);
+    return found == ratings.end() ? std::nullopt : std::optional(found->second);
+  };
+  EXPECT_EQ(deleted({1, 2, 3, 4, 5}, 5, {.keep_last = 1}, rating), (Numbers{1, 3, 4}));
+  EXPECT_EQ(deleted({4, 5}, 5, {.keep_last = 1}, rating), (Numbers{4}));
 }
 
 TEST(RetentionRule, OptionsAreChecked) {
@@ -57,6 +67,15 @@ TEST_F(Retention, DeletesInNumericOrderAfterTheCommitAndMovesLatest) {
   EXPECT_EQ(entries, 3);
 }
 
+TEST_F(Retention, WhatIsBeyondAWholeOneIsSetAsideNotDeleted) {
+  save_run(folder_, 1, {64, 128, 192});
+  fs::create_directories(folder_ / "damaged-images-000000000192");
+  set_aside_beyond(folder_, 64);
+  ASSERT_EQ(list(folder_).size(), 1u);
+  EXPECT_TRUE(fs::exists(folder_ / "damaged-images-000000000128" / kManifestName));
+  EXPECT_TRUE(fs::exists(folder_ / "damaged-images-000000000192.2" / kManifestName));
+}
+
 TEST_F(Retention, SavingTheSameClockAgainReplacesIt) {
   save_run(folder_, 2, {64});
   tests::ThreadRanks(3).run([&](comm::Communicator& host) {
@@ -67,7 +86,6 @@ TEST_F(Retention, SavingTheSameClockAgainReplacesIt) {
     expect_equal(targets, make_state(65));
   });
   ASSERT_EQ(list(folder_).size(), 1u);
-  EXPECT_FALSE(fs::exists(folder_ / ".images-000000000064.partial"));
 }
 
 }  // namespace

@@ -96,11 +96,13 @@ TEST_F(RoundTripOnce, ManyMoreRanksThanElements) {
   });
 }
 
-TEST_F(RoundTripOnce, StateMayChangeAsSoonAsBeginReturns) {
+TEST_F(RoundTripOnce, StateMayChangeAsSoonAsItIsCopied) {
   tests::ThreadRanks(2).run([&](comm::Communicator& host) {
     Store store(folder_, host, {});
     const TensorMap state = make_state(5);
     store.begin(make_manifest(5), state);
+    store.await_copy();
+    store.await_copy();  // nothing to wait for
     for (const auto& [name, tensor] : state) {
       if (tensor.numel() > 0) tensor.zero_();
     }

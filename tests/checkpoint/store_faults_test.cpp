@@ -16,7 +16,15 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-using StoreFaults = CheckpointTest;
+class StoreFaults : public CheckpointTest {
+ protected:
+  int hidden_entries() const {
+    int count = 0;
+    for (const auto& entry : fs::directory_iterator(folder_))
+      count += entry.path().filename().string().starts_with(".") ? 1 : 0;
+    return count;
+  }
+};
 
 void wait_until_settled(const Store& store) {
   while (store.poll() == Store::Writing::writing) {
@@ -64,7 +72,7 @@ TEST_F(StoreFaults, AFailedWriteIsToldKeepsTheOldOnesAndLetsTheNextSucceed) {
     save(store, host, 192, large);
     EXPECT_EQ(find_newest(folder_, host)->manifest.progress.images, 192);
     host.barrier();
-    EXPECT_FALSE(fs::exists(folder_ / ".images-000000000128.partial"));
+    EXPECT_EQ(hidden_entries(), 0);
   });
 }
 
@@ -72,11 +80,13 @@ TEST_F(StoreFaults, OneRankThatFailsKeepsAllFromCommitting) {
   const auto errors = tests::ThreadRanks(2).run_all([&](comm::Communicator& host) {
     Store store(folder_, host, {});
     save(store, host, 64, make_state(1));
-    // A folder in the place of rank 1's file.
-    const fs::path obstacle = folder_ / ".images-000000000128.partial" / shard_name(1, 2) / "x";
-    if (host.rank() == 1) fs::create_directories(obstacle);
-    host.barrier();
-    store.begin(make_manifest(128), make_state(2));
+    TensorMap state = make_state(2);
+    // What has no bytes cannot be copied.
+    if (host.rank() == 1) {
+      for (auto& [name, tensor] : state) tensor = tensor.to(torch::kMeta);
+    }
+    store.begin(make_manifest(128), state);
+    store.await_copy();
     wait_until_settled(store);
     EXPECT_EQ(store.poll(), host.rank() == 1 ? Store::Writing::failed : Store::Writing::synced);
     try {
@@ -100,7 +110,23 @@ TEST_F(StoreFaults, AnUncommittedSaveIsDroppedByTheNext) {
     save(store, host, 128, make_state(2));
   });
   EXPECT_EQ(list(folder_).size(), 1u);
-  EXPECT_FALSE(fs::exists(folder_ / ".images-000000000064.partial"));
+  EXPECT_EQ(hidden_entries(), 0);
+}
+
+TEST_F(StoreFaults, ADyingJobCannotWriteIntoTheNextJobsFiles) {
+  tests::ThreadRanks(1).run([&](comm::Communicator& host) {
+    Store dying(folder_, host, {});
+    dying.begin(make_manifest(64), make_state(1));
+    wait_until_settled(dying);
+    Store next(folder_, host, {});  // clears what the other wrote, and has other names
+    next.begin(make_manifest(64), make_state(1));
+    dying.begin(make_manifest(64), make_state(2));
+    wait_until_settled(dying);
+    next.drain();
+    const TensorMap targets = blank_like(make_state(1));
+    load_into(*find_newest(folder_, host), targets, host);
+    expect_equal(targets, make_state(1));
+  });
 }
 
 TEST_F(StoreFaults, FullDisk) {

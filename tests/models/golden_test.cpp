@@ -1,5 +1,4 @@
 // Every layer, loss and gradient against values computed by other code in float64.
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -7,6 +6,7 @@
 #include <torch/torch.h>
 
 #include "checkpoint/safetensors.h"
+#include "golden.h"
 #include "models/progressive_networks.h"
 #include "models/wasserstein.h"
 #include "nn/resample.h"
@@ -14,12 +14,6 @@
 namespace pgan::models {
 namespace {
 namespace fs = std::filesystem;
-
-fs::path golden_folder() {
-  if (const char* folder = std::getenv("PGAN_TEST_GOLDEN")) return folder;
-  const char* source = std::getenv("PGAN_SOURCE");
-  return fs::path(source != nullptr ? source : ".") / ".." / "shared" / "golden";
-}
 
 struct Case {
   std::int64_t resolution;

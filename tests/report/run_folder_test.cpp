@@ -127,7 +127,7 @@ TEST(RunLock, one_job_at_a_time) {
   {
     const RunLock lock(folder);
     const Failure failure = failure_of([&] { RunLock second(folder); });
-    EXPECT_EQ(failure.code, ExitCode::usage);
+    EXPECT_EQ(failure.code, ExitCode::checkpoint);
     EXPECT_THAT(failure.message, HasSubstr("is in use by pid " + std::to_string(::getpid()) +
                                            " on host " + host_name()));
   }

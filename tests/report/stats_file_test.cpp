@@ -33,7 +33,9 @@ TEST(StatsFile, resume_drops_what_came_after_and_what_is_torn) {
   write_text(scratch / "stats.jsonl", kept + "{\"step\":21}\n{\"step\":30}\n{\"step\":2,\"ki");
   StatsFile stats(scratch / "stats.jsonl", 20);
   EXPECT_EQ(read(scratch / "stats.jsonl"), kept);
+  EXPECT_EQ(stats.last_step(), 20);
   stats.append(line(21));
+  EXPECT_EQ(stats.last_step(), 21);
   EXPECT_THAT(read(scratch / "stats.jsonl"), HasSubstr(kept + "{\"step\":21,\"kimg\""));
 }
 

@@ -15,6 +15,7 @@ namespace pgan::apps {
 ExitCode info_command(const Arguments& arguments);
 ExitCode verify_command(const Arguments& arguments);
 ExitCode export_command(const Arguments& arguments);
+ExitCode import_command(const Arguments& arguments);
 ExitCode diff_command(const Arguments& arguments);
 
 /// Parses a command's options, with --help added: prints it and returns false when asked for.
@@ -24,6 +25,10 @@ bool parse_command(const Arguments& arguments, const std::string& usage,
 
 /// Throws ConfigError when a value that must be given is empty.
 void require_option(const std::string& name, const std::string& value, const std::string& example);
+
+/// Throws ConfigError when the folder that a file is to be written in does not exist or may not be
+/// written.
+void require_place(const std::string& file);
 
 /// "G_ema" of "G_ema/to_rgb.weight": what a tensor belongs to.
 std::string_view network_of(std::string_view tensor);

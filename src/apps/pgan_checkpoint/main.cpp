@@ -1,9 +1,14 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 
 #include "apps/pgan_checkpoint/commands.h"
 #include "core/error.h"
+#include "core/file_error.h"
 
 namespace pgan::apps {
 namespace {
@@ -18,6 +23,7 @@ constexpr Command kCommands[] = {
     {"info", "says what a checkpoint holds", info_command},
     {"verify", "reads every byte of a checkpoint and compares the checksums", verify_command},
     {"export", "writes one network as a safetensors file, for Python and others", export_command},
+    {"import", "takes over another program's network", import_command},
     {"diff", "compares the values of two checkpoints", diff_command},
 };
 
@@ -43,7 +49,7 @@ ExitCode run(const Arguments& arguments) {
     if (arguments[0] == command.name) return command.run({arguments.begin() + 1, arguments.end()});
   }
   throw ConfigError("unknown command '" + arguments[0] +
-                    "': expected info, verify, export or diff (--help tells what they do)");
+                    "': expected info, verify, export, import or diff (--help tells what they do)");
 }
 
 }  // namespace
@@ -68,6 +74,16 @@ bool parse_command(const Arguments& given, const std::string& usage, const Optio
 
 void require_option(const std::string& name, const std::string& value, const std::string& example) {
   if (value.empty()) throw ConfigError(name + " is needed, e.g. " + example);
+}
+
+void require_place(const std::string& file) {
+  std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  if (folder.empty()) folder = ".";
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    throw ConfigError("--out " + file + ": no such folder " + folder.string());
+  }
+  if (::access(folder.c_str(), W_OK) != 0) throw_file_error("cannot write", file, errno);
 }
 
 std::string_view network_of(std::string_view tensor) {

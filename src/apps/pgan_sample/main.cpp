@@ -1,10 +1,12 @@
 #include <charconv>
 #include <cstdio>
+#include <map>
 #include <string>
 #include <string_view>
 
 #include "apps/cli.h"
-#include "checkpoint/load.h"
+#include "checkpoint/safetensors.h"
+#include "checkpoint/weights.h"
 #include "core/device.h"
 #include "core/noise.h"
 #include "core/option_set.h"
@@ -24,8 +26,9 @@ struct SampleOptions {
   void visit(OptionVisitor& visitor) {
     visitor.group("Options");
     visitor.field("checkpoint", checkpoint,
-                  "a checkpoint's folder, or a run's (its newest whole one)");
-    visitor.field("out", out, "the sheet to write, a PNG file");
+                  "a checkpoint's folder, a run's (its newest whole one), or an exported file");
+    visitor.field("out", out,
+                  "the sheet to write, a .png; or .safetensors: pictures and latents as numbers");
     visitor.field("seeds", seeds, "one image a seed: 0-15, or 3,7,20-29");
     visitor.field("network", network,
                   "ema (the moving average) or raw (the weights being trained)");
@@ -63,24 +66,25 @@ std::vector<std::int64_t> parse_seeds(const std::string& text) {
   return seeds;
 }
 
-/// The recipe as it was when the checkpoint was written, with averaged or raw weights.
-std::unique_ptr<models::Recipe> load_recipe(const checkpoint::Found& found, bool averaged,
-                                            torch::Device device) {
-  const auto options = models::find_recipe(found.manifest.recipe).options();
-  OptionSet([&](OptionVisitor& visitor) { options->visit(visitor); }).assign(found.manifest.config);
+/// The model of these weights, averaged or raw where both are there.
+std::unique_ptr<models::Recipe> load_recipe(const checkpoint::Weights& weights, bool averaged,
+                                            const std::string& where, torch::Device device) {
+  const auto options = models::find_recipe(weights.recipe).options();
+  const auto values = options->values_from(weights.architecture);
+  OptionSet([&](OptionVisitor& visitor) {
+    options->visit(visitor);
+  }).assign({values.begin(), values.end()});
   options->validate();
-  auto recipe = options->make({0, found.manifest.growth.resolution, torch::kFloat32, device});
-  recipe->grow(found.manifest.growth);
+  auto recipe = options->make({0, weights.growth.resolution, torch::kFloat32, device});
+  recipe->grow(weights.growth);
   const torch::NoGradGuard no_grad;
   auto sets = recipe->parameter_sets();
   for (const std::string& set : recipe->averaged_sets()) {
     const std::string prefix = set + (averaged ? "_ema/" : "/");
-    const TensorMap tensors = checkpoint::read_tensors(found, prefix);
     for (auto& [name, parameter] : sets.at(set)) {
-      const auto source = tensors.find(prefix + name);
-      if (source == tensors.end() || source->second.sizes() != parameter.sizes()) {
-        throw CheckpointError(found.folder.string() + " has no " + prefix + name +
-                              " of the expected shape");
+      const auto source = weights.tensors.find(prefix + name);
+      if (source == weights.tensors.end() || source->second.sizes() != parameter.sizes()) {
+        throw CheckpointError(where + " has no " + prefix + name + " of the expected shape");
       }
       parameter.copy_(source->second);
     }
@@ -89,18 +93,33 @@ std::unique_ptr<models::Recipe> load_recipe(const checkpoint::Found& found, bool
 }
 
 /// Each image depends on its own seed alone: the seed stands for the global row.
-torch::Tensor draw(models::Recipe& recipe, const Growth& growth,
-                   const std::vector<std::int64_t>& seeds, torch::Device device) {
-  std::vector<torch::Tensor> images;
+/// Returns the pictures as "images" [N,3,R,R] beside what they are made from.
+TensorMap draw(models::Recipe& recipe, const Growth& growth, const std::vector<std::int64_t>& seeds,
+               torch::Device device) {
+  std::map<std::string, std::vector<torch::Tensor>> drawn;
   for (std::size_t begin = 0; begin < seeds.size(); begin += kBatch) {
     const std::size_t end = std::min(begin + kBatch, seeds.size());
     RowShare rows{{seeds.begin() + static_cast<std::ptrdiff_t>(begin),
                    seeds.begin() + static_cast<std::ptrdiff_t>(end)},
                   static_cast<std::int64_t>(end - begin)};
     Noise noise(0, 0, "sample", rows, torch::TensorOptions(torch::kFloat32).device(device));
-    images.push_back(recipe.sample(growth, noise).cpu());
+    const TensorMap inputs = recipe.sample_inputs(noise);
+    for (const auto& [name, tensor] : inputs) drawn[name].push_back(tensor.cpu());
+    drawn["images"].push_back(recipe.sample(inputs, growth).cpu());
   }
-  return torch::cat(images);
+  TensorMap result;
+  for (const auto& [name, tensors] : drawn) result[name] = torch::cat(tensors);
+  return result;
+}
+
+void write_images(const SampleOptions& options, const TensorMap& drawn) {
+  if (options.out.ends_with(".safetensors")) {
+    checkpoint::write_safetensors(options.out, drawn);
+    return;
+  }
+  report::GridOptions grid;
+  grid.columns = options.columns;
+  report::write_png(options.out, report::make_grid(drawn.at("images"), grid));
 }
 
 ExitCode sample_main(const Arguments& arguments) {
@@ -115,25 +134,27 @@ ExitCode sample_main(const Arguments& arguments) {
   }
   set.assign(set.parse_command_line(arguments));
   if (options.checkpoint.empty())
-    throw ConfigError("--checkpoint is missing: a checkpoint's or a run's folder");
-  if (!options.out.ends_with(".png"))
-    throw ConfigError("--out '" + options.out + "': expected a file that ends in .png");
+    throw ConfigError(
+        "--checkpoint is missing: a checkpoint's or a run's folder, or an exported file");
+  if (!options.out.ends_with(".png") && !options.out.ends_with(".safetensors")) {
+    throw ConfigError("--out '" + options.out +
+                      "': expected a file that ends in .png, or in .safetensors for the numbers");
+  }
   if (options.network != "ema" && options.network != "raw") {
     throw ConfigError("--network " + options.network + ": expected ema or raw");
   }
   if (options.columns < 0) throw ConfigError("--columns: expected 0 or more");
   const std::vector<std::int64_t> seeds = parse_seeds(options.seeds);
   const torch::Device device = resolve_device(options.device, 0);
-  const checkpoint::Found found =
-      checkpoint::open_newest(options.checkpoint, checkpoint::Depth::contents);
-  const auto recipe = load_recipe(found, options.network == "ema", device);
-  const torch::Tensor images = draw(*recipe, found.manifest.growth, seeds, device);
-  report::GridOptions grid;
-  grid.columns = options.columns;
-  report::write_png(options.out, report::make_grid(images, grid));
-  std::printf("%s: %zu images of %lldx%lld from %s\n", options.out.c_str(), seeds.size(),
-              static_cast<long long>(images.size(3)), static_cast<long long>(images.size(3)),
-              found.folder.string().c_str());
+  const checkpoint::Weights weights = checkpoint::read_weights(options.checkpoint);
+  const bool averaged = options.network == "ema";
+  const auto recipe = load_recipe(weights, averaged, options.checkpoint, device);
+  const TensorMap drawn = draw(*recipe, weights.growth, seeds, device);
+  write_images(options, drawn);
+  const auto side = static_cast<long long>(weights.growth.resolution);
+  std::printf("%s: %zu images of %lldx%lld from %s at kimg %.3f\n", options.out.c_str(),
+              seeds.size(), side, side, options.checkpoint.c_str(),
+              static_cast<double>(weights.images) / 1000);
   return ExitCode::ok;
 }
 

@@ -1,10 +1,14 @@
 #include "apps/pgan_train/config.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include "checkpoint/load.h"
+#include "checkpoint/weights.h"
 #include "core/log.h"
+#include "data/pack.h"
+#include "report/ratings.h"
 
 namespace pgan::apps {
 namespace fs = std::filesystem;
@@ -26,8 +30,10 @@ constexpr std::string_view kFree[] = {"config",
                                       "tick-kimg",
                                       "snapshot-kimg",
                                       "checkpoint-kimg",
+                                      "checkpoint-minutes",
                                       "keep-last",
                                       "keep-every-kimg",
+                                      "keep-best",
                                       "loader-threads",
                                       "prefetch",
                                       "bucket-mib",
@@ -138,6 +144,42 @@ bool has_checkpoint(const fs::path& run) {
   return !checkpoint::list(run).empty();
 }
 
+std::int64_t final_resolution(const OptionValues& values) {
+  const std::string chosen = given(values, "resolution");
+  if (!chosen.empty() && chosen != "0") return std::atoll(chosen.c_str());
+  const std::string data = given(values, "data");
+  return data.empty() ? 0 : data::Pack::open(data)->info().levels.back().resolution;
+}
+
+/// What --init-from implies where nothing else was said: the shape of the networks, and the
+/// resolution they had reached.
+OptionValues values_of_initial(const OptionValues& values, const models::RecipeOptions& recipe) {
+  const std::string file = given(values, "init-from");
+  if (file.empty()) return {};
+  const checkpoint::Weights weights = checkpoint::read_weights(file);
+  auto found = recipe.values_from(weights.architecture);
+  OptionValues implied{found.begin(), found.end()};
+  if (values.contains("fmap-base") || values.contains("fmap-max")) implied.erase("channels");
+  std::int64_t reached = weights.growth.resolution;
+  if (weights.growth.fading()) reached = std::max<std::int64_t>(reached / 2, 4);
+  if (const std::int64_t end = final_resolution(values); end > 0) reached = std::min(reached, end);
+  implied["start-resolution"] = std::to_string(reached);
+  return implied;
+}
+
+/// A checkpoint of the run itself, by its path: only the newest can be gone on with there.
+void require_newest(const fs::path& run, const fs::path& asked) {
+  const fs::path newest = checkpoint::list(run).back().folder;
+  std::error_code ignored;
+  if (fs::equivalent(asked, newest, ignored) || fs::equivalent(asked, run, ignored)) return;
+  if (!fs::equivalent(asked.parent_path(), run, ignored)) return;
+  throw ConfigError("--resume " + asked.string() + " is not the newest checkpoint of --run " +
+                    run.string() +
+                    ": give another --run to branch off there, or move the newer "
+                    "ones (" +
+                    newest.filename().string() + ") away");
+}
+
 }  // namespace
 
 void TrainConfig::visit(OptionVisitor& visitor) {
@@ -149,6 +191,8 @@ void TrainConfig::visit(OptionVisitor& visitor) {
       "resume", resume,
       "auto: go on from the run's newest whole checkpoint if there is one; none: a fresh run; or a "
       "checkpoint's or run's folder to start from");
+  visitor.field("init-from", init_from,
+                "begin with the networks of an exported file or a checkpoint, the clock at 0");
   visitor.field("preset", preset, "a named bundle of settings (listed at the end)");
   visitor.field("config", config, "an INI file of options, e.g. a run's config.ini");
   visitor.field("override", override_run,
@@ -185,6 +229,7 @@ void TrainConfig::validate() const {
   comm.validate();
   reducer.validate();
   store.validate();
+  if (!store.keep_best.empty()) report::Ratings(report::RunFolder(run), store.keep_best);
 }
 
 OptionValues TrainConfig::lasting_values() {
@@ -208,7 +253,10 @@ ResumePoint resume_point(const TrainConfig& config) {
                         ": expected auto, none or a checkpoint's or run's folder");
     }
     // The same command, given again after a stop, goes on with the run it began.
-    if (!config.run.empty() && has_checkpoint(config.run)) return {config.run, true};
+    if (!config.run.empty() && has_checkpoint(config.run)) {
+      require_newest(config.run, fs::canonical(config.resume));
+      return {config.run, true};
+    }
     return {config.resume, fs::exists(config.run) && fs::equivalent(config.resume, config.run)};
   }
   if (config.run.empty() || !has_checkpoint(config.run)) return {};
@@ -225,7 +273,7 @@ OptionValues resolve_values(const Arguments& arguments, int ranks) {
   if (const std::string preset = given(values, "preset"); !preset.empty()) {
     merge_under(values, preset_values(*shape.recipe, preset));
   }
-  for (const char* path : {"data", "run"}) make_absolute(values, path);
+  for (const char* path : {"data", "run", "init-from"}) make_absolute(values, path);
   if (const std::string resume = given(values, "resume"); resume != "auto" && resume != "none") {
     make_absolute(values, "resume");
   }
@@ -235,6 +283,7 @@ OptionValues resolve_values(const Arguments& arguments, int ranks) {
     check_same_experiment(values, had, given(values, values.contains("run") ? "run" : "resume"));
   }
   merge_under(values, had);
+  if (had.empty()) merge_under(values, values_of_initial(values, *shape.recipe));
   if (had.empty() && !values.contains("preset") && !values.contains("minibatch")) {
     if (const auto preset = shape.recipe->default_preset(ranks)) {
       merge_under(values, {preset->values.begin(), preset->values.end()});

@@ -19,7 +19,7 @@ namespace pgan::apps {
 /// begun with (on resume) > the default preset > defaults.
 struct TrainConfig {
   std::string model = "progressive";
-  std::string data, run, resume = "auto", preset, config;
+  std::string data, run, resume = "auto", init_from, preset, config;
   std::string device = "auto", precision = "fp32", progress = "auto";
   std::int64_t threads = 0;
   bool dry_run = false, override_run = false;

@@ -1,9 +1,9 @@
 #include "apps/pgan_train/machine.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <thread>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -24,6 +24,10 @@ std::int64_t default_threads(comm::Communicator& host) {
   return std::max<std::int64_t>(1, CPU_COUNT(&allowed) / std::ranges::count(all, mine));
 }
 
+std::int64_t cores() {
+  return std::max<std::int64_t>(1, ::sysconf(_SC_NPROCESSORS_ONLN));
+}
+
 std::string environment_json(const comm::Communicator& host, torch::Device device,
                              std::int64_t threads) {
   const BuildInfo build = build_info();
@@ -40,7 +44,7 @@ std::string environment_json(const comm::Communicator& host, torch::Device devic
                                      {"transport", std::string(host.name())},
                                      {"device", device.str()},
                                      {"threads_per_rank", threads},
-                                     {"cores", std::thread::hardware_concurrency()}};
+                                     {"cores", cores()}};
   return facts.dump(2);
 }
 

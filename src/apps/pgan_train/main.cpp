@@ -7,6 +7,7 @@
 #include "apps/pgan_train/session.h"
 #include "apps/pgan_train/stop_signal.h"
 #include "comm/agree.h"
+#include "comm/together.h"
 
 namespace pgan::apps {
 namespace {
@@ -22,7 +23,7 @@ ExitCode train_main(const Arguments& arguments, comm::Communicator& host) {
   watch_stop_signals();
   // Rank 0 alone resolves: other hosts may see other files and other environments.
   std::string resolved;
-  comm::agree(host, [&] {
+  comm::together(host, [&] {
     if (host.rank() == 0) {
       resolved = nlohmann::json(resolve_values(arguments, host.size())).dump();
     }

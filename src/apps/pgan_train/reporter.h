@@ -22,6 +22,7 @@ class Reporter : public train::Observer {
 
   void on_step(const train::TickInfo& so_far) override;
   void on_tick(const train::TickInfo& tick) override;
+  std::int64_t last_tick_step() const override { return stats_.last_step(); }
   void on_growth(const Progress& progress, const Growth& growth) override;
   void on_sample(const Progress& progress, const Growth& growth,
                  const torch::Tensor& images) override;

@@ -1,6 +1,5 @@
 #include "apps/pgan_train/session.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -9,10 +8,14 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/pgan_train/machine.h"
+#include "apps/pgan_train/plan.h"
 #include "apps/pgan_train/reporter.h"
+#include "apps/pgan_train/start.h"
 #include "apps/pgan_train/stop_signal.h"
 #include "checkpoint/load.h"
+#include "checkpoint/retention.h"
 #include "comm/agree.h"
+#include "comm/together.h"
 #include "core/device.h"
 #include "core/launcher.h"
 #include "core/log.h"
@@ -22,18 +25,11 @@
 #include "data/pack.h"
 #include "data/sampler.h"
 #include "report/format.h"
+#include "report/ratings.h"
 
 namespace pgan::apps {
 namespace fs = std::filesystem;
 namespace {
-
-/// Images of a preview sheet: about 1920x1080 pixels, as the published trainer's, and 40 at most.
-std::int64_t preview_count(std::int64_t resolution) {
-  const std::int64_t cell = std::max<std::int64_t>(resolution, 32);
-  const std::int64_t columns = std::clamp<std::int64_t>(1920 / cell, 3, 8);
-  const std::int64_t rows = std::clamp<std::int64_t>(1080 / cell, 2, 5);
-  return columns * rows;
-}
 
 std::string ini_text(const OptionValues& lasting) {
   std::string text =
@@ -67,14 +63,13 @@ class Session {
   void open_data();
   void check_rows() const;
   void choose_machine();
-  std::int64_t count_parameters(models::Recipe& recipe) const;
   std::unique_ptr<models::Recipe> make_recipe() const;
-  void print_plan() const;
   void open_run();
   void start_reports(const std::optional<checkpoint::Found>& found, bool same_run);
   ResumePoint agreed_resume_point();
-  std::string data_identity() const;
   void check_data(const checkpoint::Found& found);
+  void fill(train::Trainer& trainer, const std::optional<checkpoint::Found>& found, bool same_run);
+  checkpoint::Rating rating() const;
   checkpoint::Manifest manifest() const;
   ExitCode train();
   ExitCode finish(train::Trainer::End end, const train::Trainer& trainer);
@@ -97,7 +92,7 @@ class Session {
 };
 
 void Session::open_data() {
-  comm::agree(host_, [this] {
+  comm::together(host_, [this] {
     if (config_.data.empty()) {
       throw ConfigError("--data is missing: give the folder of a pack (pgan-data pack makes one)");
     }
@@ -148,44 +143,8 @@ void Session::choose_machine() {
   }
 }
 
-std::int64_t Session::count_parameters(models::Recipe& recipe) const {
-  std::int64_t count = 0;
-  for (const auto& [set, parameters] : recipe.parameter_sets()) {
-    for (const auto& [name, parameter] : parameters) count += parameter.numel();
-  }
-  return count;
-}
-
-void Session::print_plan() const {
-  if (!leads()) return;
-  std::string text = "data: " + config_.data + ", " + std::to_string(pack_->info().count) +
-                     " images\n" +
-                     report::text_of("%-12s%14s%12s%12s%12s%14s\n", "resolution", "from kimg",
-                                     "minibatch", "a rank", "rate", "parameters");
-  const auto recipe = make_recipe();
-  std::int64_t last = 0;
-  const std::int64_t total = schedule_->total_images();
-  const std::int64_t stride = std::max<std::int64_t>(1, total / 100000);
-  for (std::int64_t images = 0; images < total; images += stride) {
-    const Growth growth = schedule_->growth_at(images);
-    if (growth.resolution == last) continue;
-    last = growth.resolution;
-    recipe->grow(growth);
-    const std::int64_t minibatch = schedule_->minibatch_at(growth);
-    text += report::text_of("%-12lld%14.1f%12lld%12lld%12g%14lld\n", static_cast<long long>(last),
-                            static_cast<double>(images) / 1000, static_cast<long long>(minibatch),
-                            static_cast<long long>(minibatch / host_.size()),
-                            schedule_->learning_rate_at(growth),
-                            static_cast<long long>(count_parameters(*recipe)));
-  }
-  text += report::text_of("ends at %.1f kimg; %d rank(s), %lld thread(s) each, device %s\n",
-                          static_cast<double>(total) / 1000, host_.size(),
-                          static_cast<long long>(threads_), device_.str().c_str());
-  std::fputs(text.c_str(), stdout);
-}
-
 void Session::open_run() {
-  comm::agree(host_, [this] {
+  comm::together(host_, [this] {
     if (!leads()) return;
     const std::string description = config_.model + "-" +
                                     fs::path(config_.data).filename().string() + "-" +
@@ -207,7 +166,9 @@ checkpoint::Manifest Session::manifest() const {
   checkpoint::Manifest manifest;
   manifest.recipe = config_.model;
   manifest.config = lasting_;
-  manifest.extra["data"] = data_identity();
+  manifest.extra["data"] = data_identity(*pack_);
+  manifest.extra["threads"] = std::to_string(threads_);
+  manifest.extra["cores"] = std::to_string(cores());
   manifest.extra["label_names"] = nlohmann::json(pack_->info().label_names).dump();
   const BuildInfo build = build_info();
   manifest.versions = {
@@ -218,7 +179,7 @@ checkpoint::Manifest Session::manifest() const {
 /// Rank 0 looks: other hosts may see an older state of a shared file system.
 ResumePoint Session::agreed_resume_point() {
   ResumePoint point;
-  comm::agree(host_, [&] {
+  comm::together(host_, [&] {
     if (leads()) point = resume_point(config_);
   });
   point.folder = comm::broadcast_text(host_, point.folder);
@@ -226,18 +187,10 @@ ResumePoint Session::agreed_resume_point() {
   return point;
 }
 
-/// Names the pack's contents, wherever it lies: its 4x4 level's checksums and count.
-std::string Session::data_identity() const {
-  std::string identity = std::to_string(pack_->info().count);
-  for (const data::PackShard& shard : pack_->info().levels.front().shards)
-    identity += ":" + shard.file.xxh3;
-  return identity;
-}
-
 void Session::check_data(const checkpoint::Found& found) {
   comm::agree(host_, [&] {
     const auto before = found.manifest.extra.find("data");
-    if (before == found.manifest.extra.end() || before->second == data_identity() ||
+    if (before == found.manifest.extra.end() || before->second == data_identity(*pack_) ||
         config_.override_run)
       return;
     throw ConfigError(
@@ -247,7 +200,7 @@ void Session::check_data(const checkpoint::Found& found) {
 }
 
 void Session::start_reports(const std::optional<checkpoint::Found>& found, bool same_run) {
-  comm::agree(host_, [&] {
+  comm::together(host_, [&] {
     if (!leads()) return;
     const Progress progress = found ? found->manifest.progress : Progress{};
     reporter_ = std::make_unique<Reporter>(
@@ -257,12 +210,6 @@ void Session::start_reports(const std::optional<checkpoint::Found>& found, bool 
     report::RunStatus status;
     status.progress = progress;
     folder_.write_status(status);
-    const std::int64_t resolution = schedule_->final_resolution();
-    std::vector<torch::Tensor> reals;
-    for (std::int64_t i = 0; i < std::min(preview_count(resolution), pack_->info().count); ++i) {
-      reals.push_back(pack_->image(i, resolution).to(torch::kFloat32) / 127.5 - 1);
-    }
-    reporter_->write_reals(torch::stack(reals));
     log_info("run " + folder_.root().string() + ": " + std::to_string(host_.size()) + " rank(s), " +
              std::to_string(threads_) + " thread(s) each, device " + device_.str() +
              ", transport " + std::string(host_.name()));
@@ -275,13 +222,42 @@ void Session::start_reports(const std::optional<checkpoint::Found>& found, bool 
   });
 }
 
+/// Takes up the checkpoint, the weights to start from, or nothing.
+void Session::fill(train::Trainer& trainer, const std::optional<checkpoint::Found>& found,
+                   bool same_run) {
+  if (found) {
+    trainer.resume(*found, same_run);
+  } else if (!config_.init_from.empty()) {
+    const auto grown = make_recipe();
+    grown->grow({schedule_->final_resolution(), 1.0});
+    trainer.start_from(first_weights(config_, *grown, host_));
+  }
+  comm::together(host_, [&] {
+    if (!leads()) return;
+    if (found && same_run)
+      checkpoint::set_aside_beyond(folder_.root(), found->manifest.progress.images);
+    reporter_->write_reals(trainer.preview_reals().to(torch::kFloat32) / 127.5 - 1);
+  });
+}
+
+checkpoint::Rating Session::rating() const {
+  if (config_.store.keep_best.empty()) return nullptr;
+  return [ratings = report::Ratings(folder_, config_.store.keep_best)](std::int64_t images) {
+    return ratings.at(images);
+  };
+}
+
 ExitCode Session::train() {
   const auto recipe = make_recipe();
-  checkpoint::Store store(folder_.root(), host_, config_.store);
+  checkpoint::Store store(folder_.root(), host_, config_.store, rating());
   std::optional<checkpoint::Found> found;
   const ResumePoint point = agreed_resume_point();
   if (!point.folder.empty()) found = checkpoint::find_newest(point.folder, host_);
-  if (found) check_data(*found);
+  if (found) {
+    check_data(*found);
+    threads_ = threads_to_keep(*found, config_.threads, threads_, host_);
+    at::set_num_threads(static_cast<int>(threads_));
+  }
   progress_ = found ? found->manifest.progress : Progress{};
   start_reports(found, point.same_run);
   const auto plan = [this](const Progress& before) {
@@ -292,23 +268,24 @@ ExitCode Session::train() {
   const auto seed = static_cast<std::uint64_t>(config_.training.seed);
   data::Loader loader(pack_, data::Sampler(pack_->info().count, seed), plan, config_.loader, seed,
                       config_.training.mirror);
-  train::TrainerParts parts{.host = host_,
-                            .device = host_,
-                            .recipe = *recipe,
-                            .schedule = *schedule_,
-                            .loader = loader,
-                            .store = store,
-                            .observer = reporter_.get(),
-                            .stop_requested = [] { return stop_signal() != 0; },
-                            .manifest = manifest(),
-                            .dtype = dtype_,
-                            .model_device = device_,
-                            .preview_images = preview_count(schedule_->final_resolution()),
-                            .reducer = config_.reducer};
+  train::TrainerParts parts{
+      .host = host_,
+      .device = host_,
+      .recipe = *recipe,
+      .schedule = *schedule_,
+      .loader = loader,
+      .store = store,
+      .observer = reporter_.get(),
+      .stop_requested = [] { return stop_signal() != 0; },
+      .manifest = manifest(),
+      .dtype = dtype_,
+      .model_device = device_,
+      .preview_reals = first_reals(*pack_, schedule_->final_resolution(), host_),
+      .reducer = config_.reducer};
   if (device_.is_cuda() && host_.size() > 1)
     log_info("gradients of GPUs are averaged through host memory");
   train::Trainer trainer(config_.training, std::move(parts));
-  if (found) trainer.resume(*found, point.same_run);
+  fill(trainer, found, point.same_run);
   try {
     const train::Trainer::End end = trainer.run();
     if (leads() && found && trainer.progress() == found->manifest.progress) {
@@ -367,7 +344,11 @@ ExitCode Session::run() {
   host_.set_timeout(config_.comm.timeout_seconds);
   choose_machine();
   if (config_.dry_run) {
-    print_plan();
+    const auto recipe = make_recipe();
+    if (leads())
+      std::fputs(
+          plan_text(config_, *pack_, *schedule_, *recipe, host_.size(), threads_, device_).c_str(),
+          stdout);
     return ExitCode::ok;
   }
   open_run();

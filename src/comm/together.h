@@ -3,11 +3,11 @@
 
 #include "comm/communicator.h"
 
-namespace pgan::checkpoint {
+namespace pgan::comm {
 
 /// Collective: runs work() on a thread of every rank while the ranks ask each other who is still
 /// busy, so that no collective waits on one rank's file system. Returns when all are done; throws
-/// comm::AgreedError on every rank if it threw on any. work() must not be collective.
-void together(comm::Communicator& host, const std::function<void()>& work);
+/// AgreedError on every rank if it threw on any. work() must not be collective.
+void together(Communicator& host, const std::function<void()>& work);
 
-}  // namespace pgan::checkpoint
+}  // namespace pgan::comm

@@ -1,4 +1,4 @@
-#include "checkpoint/together.h"
+#include "comm/together.h"
 
 #include <algorithm>
 #include <chrono>
@@ -7,18 +7,18 @@
 
 #include "comm/agree.h"
 
-namespace pgan::checkpoint {
+namespace pgan::comm {
 
-void together(comm::Communicator& host, const std::function<void()>& work) {
+void together(Communicator& host, const std::function<void()>& work) {
   std::future<void> result = std::async(std::launch::async, work);
   auto pause = std::chrono::milliseconds(1);
   for (;;) {
     const bool done = result.wait_for(pause) == std::future_status::ready;
-    const auto answers = comm::gather_text(host, done ? "done" : "busy");
+    const auto answers = gather_text(host, done ? "done" : "busy");
     if (std::count(answers.begin(), answers.end(), "busy") == 0) break;
     pause = std::min(pause * 2, std::chrono::milliseconds(200));
   }
-  comm::agree(host, [&] { result.get(); });
+  agree(host, [&] { result.get(); });
 }
 
-}  // namespace pgan::checkpoint
+}  // namespace pgan::comm
