@@ -84,20 +84,31 @@ void OutputFile::finish() {
   if (::close(std::exchange(descriptor_, -1)) != 0) fail("cannot close", file_, errno);
 }
 
-FileBuffer::FileBuffer(std::size_t bytes) : bytes_(bytes) {
-  const std::size_t length = std::max(whole_pages(bytes), kPageBytes);
-  void* memory =
-      ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) {
-    throw CheckpointError("no memory to copy " + std::to_string(bytes) +
-                          " bytes of a checkpoint to: " + errno_text(errno));
-  }
-  ::madvise(memory, length, MADV_HUGEPAGE);  // halves the time of the first copy
-  data_ = static_cast<std::byte*>(memory);
+FileBuffer::~FileBuffer() {
+  release();
 }
 
-FileBuffer::~FileBuffer() {
-  ::munmap(data_, std::max(whole_pages(bytes_), kPageBytes));
+void FileBuffer::release() {
+  if (data_ != nullptr) ::munmap(data_, capacity_);
+  data_ = nullptr;
+  bytes_ = capacity_ = 0;
+}
+
+void FileBuffer::resize(std::size_t bytes) {
+  const std::size_t wanted = std::max(whole_pages(bytes), kPageBytes);
+  if (wanted > capacity_ || wanted < capacity_ / 2) {
+    release();
+    void* memory =
+        ::mmap(nullptr, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+      throw CheckpointError("no memory to copy " + std::to_string(bytes) +
+                            " bytes of a checkpoint to: " + errno_text(errno));
+    }
+    ::madvise(memory, wanted, MADV_HUGEPAGE);
+    data_ = static_cast<std::byte*>(memory);
+    capacity_ = wanted;
+  }
+  bytes_ = bytes;
 }
 
 std::span<const std::byte> FileBuffer::pages() const {

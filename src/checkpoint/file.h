@@ -37,23 +37,27 @@ class OutputFile {
   int descriptor_ = -1;
 };
 
-/// Host memory for a file's contents: page-aligned, in huge pages where the system has them, given
-/// back at the end.
+/// Host memory for a file's contents: page-aligned, in huge pages where the system has them. Made
+/// to be used again: to touch fresh pages takes longer than to copy to them.
 class FileBuffer {
  public:
-  /// Throws CheckpointError when there is no memory for it.
-  explicit FileBuffer(std::size_t bytes);
+  FileBuffer() = default;
   ~FileBuffer();
   FileBuffer(const FileBuffer&) = delete;
   FileBuffer& operator=(const FileBuffer&) = delete;
 
+  /// Makes room for so many bytes; what was there is lost. Throws CheckpointError when there is no
+  /// memory.
+  void resize(std::size_t bytes);
   std::span<std::byte> bytes() const { return {data_, bytes_}; }
-  /// The same, with the zeros up to a whole number of pages.
+  /// The same, with what comes up to a whole number of pages.
   std::span<const std::byte> pages() const;
 
  private:
+  void release();
+
   std::byte* data_ = nullptr;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0, capacity_ = 0;
 };
 
 /// Makes or replaces a file with all of a buffer, on the disk when it returns. Around the page

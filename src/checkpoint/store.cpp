@@ -44,7 +44,7 @@ struct Store::Job {
   Manifest manifest;
   Shard shard;
   TensorMap state_tensors;             ///< until they are copied
-  std::unique_ptr<FileBuffer> buffer;  ///< the shard's file
+  std::shared_ptr<FileBuffer> buffer;  ///< the shard's file; from save to save the same
   std::string header;
   fs::path stale;  ///< this rank's file of a save that was never committed
   Clock::time_point started = Clock::now();
@@ -119,7 +119,7 @@ void Store::Job::for_each_piece(
 }
 
 void Store::Job::copy_share() {
-  buffer = std::make_unique<FileBuffer>(static_cast<std::size_t>(shard.bytes));
+  buffer->resize(static_cast<std::size_t>(shard.bytes));
   std::ranges::copy(std::as_bytes(std::span(header)), buffer->bytes().begin());
   for_each_piece([this](Piece& piece, std::span<std::byte> bytes) {
     copy_out(state_tensors.at(piece.tensor), piece.first, piece.count, bytes);
@@ -160,7 +160,6 @@ void Store::Job::run_share() {
   } catch (...) {
     failed = current_failure().message;
   }
-  buffer.reset();
   set(failed.empty() ? Writing::synced : Writing::failed, failed);
 }
 
@@ -190,7 +189,11 @@ void Store::Job::commit() {
 }
 
 Store::Store(fs::path run, comm::Communicator& host, StoreOptions options, Rating rating)
-    : run_(std::move(run)), host_(host), options_(options), rating_(std::move(rating)) {
+    : run_(std::move(run)),
+      host_(host),
+      options_(options),
+      rating_(std::move(rating)),
+      buffer_(std::make_shared<FileBuffer>()) {
   comm::together(host_, [&] {
     if (host_.rank() != 0) return;
     token_ = random_token();
@@ -221,6 +224,7 @@ void Store::begin(Manifest manifest, const TensorMap& state) {
   join();
   auto job = std::make_shared<Job>();
   job->run = run_;
+  job->buffer = buffer_;
   job->folder = run_ / folder_name(manifest.progress.images);
   job->partial = hidden_name(job->folder, token_ + ".partial");
   job->options = options_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "checkpoint/file.h"
 #include "checkpoint/manifest.h"
 #include "comm/agree.h"
 #include "comm/communicator.h"
@@ -46,7 +47,7 @@ using Rating = std::function<std::optional<double>(std::int64_t images)>;
 /// `latest`, and only then deletes what retention lets go. Until then older checkpoints are
 /// untouched, also when a write fails.
 ///
-/// One thread calls it. Peak extra memory: this rank's share, until it is written.
+/// One thread calls it. Extra memory: this rank's share, kept for the next save.
 class Store {
  public:
   enum class Writing {
@@ -102,6 +103,7 @@ class Store {
   Rating rating_;
   /// Shared with the thread, which outlives the store when drain() gave up on it.
   std::shared_ptr<Job> job_;
+  std::shared_ptr<FileBuffer> buffer_;
   std::future<void> copied_;
   std::thread thread_;
 };
