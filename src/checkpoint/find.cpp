@@ -91,10 +91,9 @@ void check_part(const Found& found, int rank, int ranks, Depth depth) {
 /// Collective: the checkpoint in a folder. Throws comm::AgreedError where it is not whole.
 Found open_together(const fs::path& folder, comm::Communicator& host, Depth depth) {
   std::string text;
-  comm::together(host, [&] {
-    if (host.rank() == 0) text = read_manifest(folder);
-  });
+  comm::on_rank_0(host, [&] { text = read_manifest(folder); });
   text = comm::broadcast_text(host, std::move(text));
+  refuse_newer_format(text, present(folder / kManifestName));
   Found found{folder, {}};
   comm::together(host, [&] {
     found.manifest = Manifest::from_json(text, present(folder / kManifestName));
@@ -103,21 +102,25 @@ Found open_together(const fs::path& folder, comm::Communicator& host, Depth dept
   return found;
 }
 
-/// Tries the folders in order; `open` throws for one that is not whole.
+/// Tries the folders in order; `open` throws for one that is not whole. What is wrong with the ones
+/// passed over is said once an older one was found; one of a newer format is not passed over.
 template <class Open>
 std::optional<Found> first_whole(const std::vector<fs::path>& folders, bool speak, Open open) {
-  std::string problem;
+  std::vector<std::string> problems;
   for (const fs::path& folder : folders) {
     try {
       Found found = open(folder);
-      if (!problem.empty() && speak) {
+      if (speak && !problems.empty()) {
+        for (const std::string& problem : problems)
+          log_warning("not a whole checkpoint: " + problem);
         log_warning("using the older checkpoint " + present(folder));
       }
       return found;
+    } catch (const NewerFormat&) {
+      throw;
     } catch (const Error& error) {
       if (error.code() != ExitCode::checkpoint) throw;
-      if (problem.empty()) problem = error.what();
-      if (speak) log_warning(std::string("not a whole checkpoint: ") + error.what());
+      problems.emplace_back(error.what());
     }
   }
   if (folders.empty()) return std::nullopt;
@@ -125,7 +128,7 @@ std::optional<Found> first_whole(const std::vector<fs::path>& folders, bool spea
       folders.size() > 1
           ? " (and none of the " + std::to_string(folders.size() - 1) + " older ones is whole)"
           : "";
-  throw CheckpointError("no whole checkpoint: " + problem + others);
+  throw CheckpointError("no whole checkpoint: " + problems.front() + others);
 }
 
 }  // namespace
@@ -152,8 +155,7 @@ std::vector<Listed> list(const fs::path& run) {
 
 std::optional<Found> find_newest(const fs::path& where, comm::Communicator& host, Depth depth) {
   std::string names;
-  comm::together(host, [&] {
-    if (host.rank() != 0) return;
+  comm::on_rank_0(host, [&] {
     for (const fs::path& folder : candidates(where)) names += folder.string() + '\0';
   });
   names = comm::broadcast_text(host, std::move(names));
@@ -171,9 +173,11 @@ std::optional<Found> find_newest(const fs::path& where, comm::Communicator& host
   }
 }
 
-Found open_newest(const fs::path& where, Depth depth) {
-  const auto found = first_whole(candidates(where), true, [&](const fs::path& folder) {
-    Found one{folder, Manifest::from_json(read_manifest(folder), present(folder / kManifestName))};
+Found open_newest(const fs::path& where, Depth depth, bool speak) {
+  const auto found = first_whole(candidates(where), speak, [&](const fs::path& folder) {
+    const std::string text = read_manifest(folder);
+    refuse_newer_format(text, present(folder / kManifestName));
+    Found one{folder, Manifest::from_json(text, present(folder / kManifestName))};
     check_part(one, 0, 1, depth);
     return one;
   });

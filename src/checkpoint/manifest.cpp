@@ -108,7 +108,7 @@ void check_format(const Json& document, const std::string& where) {
   if (format > kFormat) {
     throw CheckpointError(where + ": checkpoint format " + std::to_string(format) +
                           ", this program reads up to " + std::to_string(kFormat) +
-                          "; use the newer pgan-train that wrote it");
+                          "; use the newer pgan-train that wrote it, or move the checkpoint away");
   }
 }
 
@@ -119,6 +119,18 @@ void check_checksum(Json& document, std::string_view text, const std::string& wh
   if (!canonical || checksum_of(dump(document)) != expected) {
     throw CheckpointError(where + ": wrong checksum; the file is damaged");
   }
+}
+
+/// True when one digit, read as this program's format, makes the checksum right again.
+bool is_whole_but_for_format(Json document, const std::string& where) {
+  document["format"] = kFormat;
+  try {
+    const std::string text = dump(document) + "\n";
+    check_checksum(document, text, where);
+  } catch (const CheckpointError&) {
+    return false;
+  }
+  return true;
 }
 
 /// Sorted pieces of one tensor must follow each other from its first element to its last.
@@ -140,6 +152,18 @@ void check_cover(std::map<std::string, std::vector<std::pair<std::int64_t, std::
 }
 
 }  // namespace
+
+void refuse_newer_format(std::string_view text, const std::string& where) {
+  Json document;
+  try {
+    document = parse_json(text, where);
+    check_format(document, where);
+  } catch (const CheckpointError& error) {
+    const bool newer = document.is_object() && document.contains("format") &&
+                       document["format"].is_number_integer() && document["format"] > kFormat;
+    if (newer && !is_whole_but_for_format(document, where)) throw NewerFormat(error.what());
+  }
+}
 
 std::int64_t TensorEntry::numel() const {
   return element_count(shape, "tensor");

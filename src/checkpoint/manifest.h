@@ -7,6 +7,7 @@
 
 #include <torch/types.h>
 
+#include "core/error.h"
 #include "core/types.h"
 
 namespace pgan::checkpoint {
@@ -19,6 +20,16 @@ inline constexpr std::string_view kManifestName = "manifest.json";
 
 /// No piece is longer, so that a reader needs no larger buffer.
 inline constexpr std::int64_t kPieceBytes = 16 << 20;
+
+/// Written by a newer program: whole, as far as this one can tell, and not to be passed over.
+class NewerFormat : public CheckpointError {
+ public:
+  using CheckpointError::CheckpointError;
+};
+
+/// Throws NewerFormat for a manifest of a later version than kFormat. A damaged digit does not make
+/// a manifest newer: that is for from_json() to refuse.
+void refuse_newer_format(std::string_view text, const std::string& where);
 
 struct TensorEntry {
   torch::ScalarType dtype = torch::kFloat32;

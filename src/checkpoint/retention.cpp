@@ -64,9 +64,11 @@ void clear_leftovers(const fs::path& run) {
   for (const auto& entry : fs::directory_iterator(run)) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with(".images-")) continue;
-    const std::string visible = name.substr(1, name.rfind('.') - 1);
-    const bool replaced = name.ends_with(".replaced") && fs::exists(run / visible);
-    if (replaced || name.ends_with(".partial") || name.ends_with(".deleted")) {
+    const fs::path visible = run / name.substr(1, name.rfind('.') - 1);
+    const bool replaced = name.ends_with(".replaced");
+    if (replaced && !fs::exists(visible)) {
+      fs::rename(entry.path(), visible);  // the crash came before its successor's rename
+    } else if (replaced || name.ends_with(".partial") || name.ends_with(".deleted")) {
       leftovers.push_back(entry.path());
     }
   }
@@ -93,6 +95,7 @@ void set_aside_beyond(const fs::path& run, std::int64_t images) {
 void point_latest(const fs::path& run, const fs::path& folder) {
   const fs::path fresh = run / ".latest.partial";
   std::error_code error;
+  if (fs::read_symlink(run / "latest", error) == folder.filename()) return;
   fs::remove(fresh, error);
   fs::create_directory_symlink(folder.filename(), fresh, error);
   if (!error) fs::rename(fresh, run / "latest", error);

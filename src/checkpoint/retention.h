@@ -20,7 +20,7 @@ std::vector<Listed> expendable(const std::vector<Listed>& checkpoints, std::int6
 void delete_checkpoint(const std::filesystem::path& folder);
 
 /// Removes what a killed job left in a run's folder: half-written, replaced, half-deleted
-/// checkpoints.
+/// checkpoints. One that was to be replaced, and was not, gets its name back.
 void clear_leftovers(const std::filesystem::path& run);
 
 /// Renames the checkpoints beyond `images` to `damaged-<name>`: they were found not whole, and what

@@ -26,6 +26,21 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
+constexpr auto kLongestGoodbye = std::chrono::seconds(10);
+
+/// Points `latest` at a checkpoint that stands, and deletes what it lets go; what fails now is not
+/// worth more than a warning.
+void retain(const fs::path& run, const fs::path& folder, std::int64_t images,
+            const StoreOptions& options, const Rating& rating) {
+  try {
+    point_latest(run, folder);
+    for (const Listed& old : expendable(list(run), images, options, rating))
+      delete_checkpoint(old.folder);
+  } catch (...) {
+    log_warning("beside " + folder.string() + ": " + current_failure().message);
+  }
+}
+
 std::string random_token() {
   char text[9];
   std::snprintf(text, sizeof text, "%08x", std::random_device()());
@@ -40,7 +55,7 @@ struct Store::Job {
   fs::path partial;  ///< the hidden folder
   fs::path folder;   ///< where it goes
   StoreOptions options;
-  Rating rating;
+  StoreHooks hooks;
   Manifest manifest;
   Shard shard;
   TensorMap state_tensors;             ///< until they are copied
@@ -136,7 +151,11 @@ void Store::Job::write_share() {
     fs::remove(stale, ignored);
     fs::remove(stale.parent_path(), ignored);
   }
-  fs::create_directories(partial);
+  std::error_code error;
+  fs::create_directory(partial, error);
+  if (error) {
+    throw CheckpointError("cannot make the folder " + partial.string() + ": " + error.message());
+  }
   try {
     write_synced(partial / shard.file, *buffer);
     sync_folder(partial);
@@ -165,22 +184,20 @@ void Store::Job::run_share() {
 
 void Store::Job::commit() {
   manifest.validate(partial.string());
+  try {
+    if (hooks.before_commit) hooks.before_commit();
+  } catch (...) {
+    log_warning(current_failure().message);  // the state matters more than what goes with it
+  }
   OutputFile file(partial / kManifestName);
   file.write(manifest.to_json());
   file.finish();
   sync_folder(partial);
   put_in_place(partial, folder);
   sync_folder(run);
-  // From here on the checkpoint stands; what fails now is not worth a failed save.
-  try {
-    point_latest(run, folder);
-    fs::remove_all(partial);  // one of the same name that this one took the place of
-    const std::int64_t images = manifest.progress.images;
-    for (const Listed& old : expendable(list(run), images, options, rating))
-      delete_checkpoint(old.folder);
-  } catch (...) {
-    log_warning("after saving " + folder.string() + ": " + current_failure().message);
-  }
+  std::error_code ignored;
+  fs::remove_all(partial, ignored);  // one of the same name that this one took the place of
+  retain(run, folder, manifest.progress.images, options, hooks.rating);
   const std::chrono::duration<double> seconds = Clock::now() - started;
   char size_and_time[64];
   std::snprintf(size_and_time, sizeof size_and_time, "%.1f MB in %.1f s",
@@ -188,14 +205,13 @@ void Store::Job::commit() {
   log_info("checkpoint " + folder.filename().string() + " saved: " + size_and_time);
 }
 
-Store::Store(fs::path run, comm::Communicator& host, StoreOptions options, Rating rating)
+Store::Store(fs::path run, comm::Communicator& host, StoreOptions options, StoreHooks hooks)
     : run_(std::move(run)),
       host_(host),
       options_(options),
-      rating_(std::move(rating)),
+      hooks_(std::move(hooks)),
       buffer_(std::make_shared<FileBuffer>()) {
-  comm::together(host_, [&] {
-    if (host_.rank() != 0) return;
+  comm::on_rank_0(host_, [&] {
     token_ = random_token();
     std::error_code error;
     fs::create_directories(run_, error);
@@ -210,11 +226,26 @@ Store::Store(fs::path run, comm::Communicator& host, StoreOptions options, Ratin
 }
 
 Store::~Store() {
-  join();
+  if (!thread_.joinable()) return;
+  const auto deadline = Clock::now() + kLongestGoodbye;
+  while (poll() == Writing::writing && Clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  if (poll() == Writing::writing) {
+    thread_.detach();
+  } else {
+    join();
+  }
 }
 
 void Store::join() {
   if (thread_.joinable()) thread_.join();
+}
+
+void Store::take_up(const Found& found) {
+  comm::on_rank_0(host_, [&] {
+    set_aside_beyond(run_, found.manifest.progress.images);
+    retain(run_, found.folder, found.manifest.progress.images, options_, hooks_.rating);
+  });
 }
 
 void Store::begin(Manifest manifest, const TensorMap& state) {
@@ -228,7 +259,7 @@ void Store::begin(Manifest manifest, const TensorMap& state) {
   job->folder = run_ / folder_name(manifest.progress.images);
   job->partial = hidden_name(job->folder, token_ + ".partial");
   job->options = options_;
-  job->rating = rating_;
+  job->hooks = hooks_;
   job->manifest = std::move(manifest);
   job->manifest.format = kFormat;
   job->manifest.ranks = host_.size();

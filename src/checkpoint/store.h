@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "checkpoint/file.h"
+#include "checkpoint/load.h"
 #include "checkpoint/manifest.h"
 #include "comm/agree.h"
 #include "comm/communicator.h"
@@ -36,6 +37,12 @@ struct StoreOptions {
 /// How good a checkpoint is, by its images; the higher the better; nullopt: not known.
 using Rating = std::function<std::optional<double>(std::int64_t images)>;
 
+/// What a store asks of its owner, on rank 0's thread.
+struct StoreHooks {
+  Rating rating = nullptr;  ///< after a commit: which checkpoint not to delete
+  std::function<void()> before_commit = nullptr;  ///< syncs what belongs to the saved state
+};
+
 /// Saves a run's state without making any collective wait on a file system.
 ///
 /// begin() starts a thread that copies this rank's share to host memory, while the caller goes on
@@ -59,13 +66,18 @@ class Store {
 
   /// Collective. Makes the run's folder; rank 0 clears what a killed job left half-written.
   /// Throws comm::AgreedError (exit 4) when the folder cannot be made. host must outlive the store.
-  /// rating: asked by rank 0's thread, after a commit, which checkpoint not to delete.
   Store(std::filesystem::path run, comm::Communicator& host, StoreOptions options,
-        Rating rating = nullptr);
-  /// Waits for this rank's thread unless drain() gave up on it.
+        StoreHooks hooks = {});
+  /// Waits for this rank's thread, 10 s at most: a file system that hangs must not keep a failed
+  /// job alive.
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
+
+  /// Collective: the run goes on from this checkpoint of its folder. Does what a crash kept it
+  /// from: `latest`, retention; and renames checkpoints beyond it, which were found not whole, to
+  /// `damaged-images-...`.
+  void take_up(const Found& found);
 
   /// Not collective, but for every rank to call at the same step, when no rank is writing. The
   /// state's values must not change before await_copy() has returned.
@@ -100,7 +112,7 @@ class Store {
   std::string token_;  ///< of this job, the same on every rank
   comm::Communicator& host_;
   StoreOptions options_;
-  Rating rating_;
+  StoreHooks hooks_;
   /// Shared with the thread, which outlives the store when drain() gave up on it.
   std::shared_ptr<Job> job_;
   std::shared_ptr<FileBuffer> buffer_;

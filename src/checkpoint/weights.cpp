@@ -110,9 +110,7 @@ Weights read_weights(const fs::path& where) {
 
 Weights read_weights(const fs::path& where, comm::Communicator& host) {
   Weights weights;
-  comm::together(host, [&] {
-    if (host.rank() == 0) weights = read_weights(where);
-  });
+  comm::on_rank_0(host, [&] { weights = read_weights(where); });
   const std::string description =
       comm::broadcast_text(host, host.rank() == 0 ? describe_json(weights) : "");
   if (host.rank() != 0) weights = from_description(description);

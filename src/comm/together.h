@@ -10,4 +10,7 @@ namespace pgan::comm {
 /// AgreedError on every rank if it threw on any. work() must not be collective.
 void together(Communicator& host, const std::function<void()>& work);
 
+/// The same for work that rank 0 alone does.
+void on_rank_0(Communicator& host, const std::function<void()>& work);
+
 }  // namespace pgan::comm

@@ -12,6 +12,7 @@
 #include <ctime>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -61,6 +62,21 @@ void check_space(const fs::path& folder, std::int64_t minimal_bytes) {
   throw DataError("the disk of " + folder.string() + " is full: " +
                   bytes_text(static_cast<std::int64_t>(free_bytes)) + " free, at least " +
                   bytes_text(minimal_bytes) + " needed; free some space or give another --run");
+}
+
+void touch(const fs::path& file) {
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor < 0) throw_file_error("cannot write", file, errno);
+  ::close(descriptor);
+}
+
+void sync_file(const fs::path& file) {
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CLOEXEC);
+  if (descriptor < 0 && errno == ENOENT) return;
+  if (descriptor < 0) throw_file_error("cannot open", file, errno);
+  const int error = ::fsync(descriptor) == 0 ? 0 : errno;
+  ::close(descriptor);
+  if (error != 0) throw_file_error("cannot sync", file, error);
 }
 
 std::string utc_now() {
@@ -117,6 +133,7 @@ RunFolder RunFolder::create_next(const fs::path& parent, const std::string& desc
 
 void RunFolder::create(std::int64_t minimal_bytes) const {
   make_folders(root_);
+  touch(lock());  // first: it tells a run's folder from others, also one that was killed right here
   check_space(root_, minimal_bytes);
   make_folders(samples());
   // Permission bits do not tell all: read-only mounts, quotas, root squashing.
@@ -124,6 +141,36 @@ void RunFolder::create(std::int64_t minimal_bytes) const {
   write_text(probe, "");
   std::error_code ignored;
   fs::remove(probe, ignored);
+}
+
+void RunFolder::clear_temporaries() const {
+  std::vector<fs::path> found;
+  for (const fs::path& folder : {root_, samples()}) {
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+      const std::string name = entry->path().filename().string();
+      if (name.starts_with(".") && name.find(".tmp-") != std::string::npos)
+        found.push_back(entry->path());
+    }
+  }
+  found.push_back(root_ / ".probe");
+  for (const fs::path& file : found) {
+    std::error_code error;
+    fs::remove(file, error);
+    if (error) log_warning("cannot remove " + file.string() + ": " + error.message());
+  }
+}
+
+void RunFolder::sync() const {
+  std::vector<fs::path> files{stats(), metrics(), log()};
+  std::error_code error;
+  for (fs::directory_iterator entry(root_, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->path().filename().string().starts_with("events.out."))
+      files.push_back(entry->path());
+  }
+  for (const fs::path& file : files) sync_file(file);
 }
 
 void RunFolder::write_status(const RunStatus& status) const {

@@ -41,6 +41,13 @@ class RunFolder {
   /// full).
   void create(std::int64_t minimal_bytes = kMinimalBytes) const;
 
+  /// Removes temporary files of a job that was killed while it replaced a file. For the job that
+  /// holds the lock. Warns on failure.
+  void clear_temporaries() const;
+  /// Puts on disk what was written to the measurements, curves and log so far. Any thread. Throws
+  /// DataError.
+  void sync() const;
+
   /// Replaces status.json atomically. Throws as write_text() does.
   void write_status(const RunStatus& status) const;
 

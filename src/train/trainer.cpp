@@ -14,6 +14,7 @@ constexpr std::int64_t kMostSkipsInARow = 20;
 constexpr int kMostFailedSaves = 3;
 constexpr double kLongestTickSeconds = 60;
 constexpr double kOnStepSeconds = 0.5;
+constexpr double kSlowSaveSeconds = 120;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -313,13 +314,30 @@ void Trainer::maybe_save(const Directive& directive) {
   const std::int64_t interval = images_of(options_.checkpoint_kimg);
   save_due_ = save_due_ || directive.begin_checkpoint ||
               crosses(interval, progress_.images - step_images_, progress_.images);
-  note_failed_save(directive);
+  watch_save(directive);
   if (directive.commit_checkpoint) {
-    failed_saves_ = 0;
+    committing_ = true;
     parts_.store.commit();
   } else if (save_due_ && !directive.writer_busy) {
     begin_save();
   }
+}
+
+/// What the directive tells of the save under way: done, failed, or taking long.
+void Trainer::watch_save(const Directive& directive) {
+  if (directive.writer_busy) {
+    if (parts_.host.rank() != 0 || slow_save_told_) return;
+    const double seconds = seconds_since(last_save_);
+    slow_save_told_ = seconds > kSlowSaveSeconds;
+    if (slow_save_told_) {
+      log_warning("a checkpoint has been written for " + std::to_string(static_cast<int>(seconds)) +
+                  " s and is not on disk yet; training goes on, but no newer one can be begun");
+    }
+    return;
+  }
+  note_failed_save(directive);
+  if (committing_ && directive.write_failed_rank < 0) failed_saves_ = 0;
+  committing_ = false;
 }
 
 void Trainer::note_failed_save(const Directive& directive) {
@@ -357,7 +375,7 @@ void Trainer::save_last_step() {
 void Trainer::begin_save() {
   saved_ = progress_;
   last_save_ = Clock::now();
-  save_due_ = failure_seen_ = false;
+  save_due_ = failure_seen_ = slow_save_told_ = false;
   checkpoint::Manifest manifest = parts_.manifest;
   manifest.progress = progress_;
   manifest.growth = growth_;

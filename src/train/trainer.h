@@ -117,6 +117,7 @@ class Trainer {
   void account(const Growth& growth, double seconds, const Directive& directive);
   void report(bool first_step, const Growth& growth);
   void maybe_save(const Directive& directive);
+  void watch_save(const Directive& directive);
   void note_failed_save(const Directive& directive);
   void begin_save();
   void save_last_step();
@@ -137,7 +138,7 @@ class Trainer {
   Growth growth_;  // of the last step
   std::int64_t step_images_ = 0;
   std::optional<Progress> saved_;  // of the newest save begun here or resumed from
-  bool save_due_ = false, failure_seen_ = false;
+  bool save_due_ = false, failure_seen_ = false, committing_ = false, slow_save_told_ = false;
   int failed_saves_ = 0;  // in a row
   TensorMap preview_;     // "reals" and what the previews are made from
   TensorMap waiting_;     // weights to start from, of layers yet to grow

@@ -107,7 +107,8 @@ OptionValues begun_with(const OptionValues& asked, const std::string& model) {
   option_set(config).assign(asked);
   const ResumePoint point = resume_point(config);
   if (point.folder.empty()) return begun_without_checkpoint(config);
-  const checkpoint::Found found = checkpoint::open_newest(point.folder);
+  const checkpoint::Found found =
+      checkpoint::open_newest(point.folder, checkpoint::Depth::headers, /*speak=*/false);
   if (found.manifest.recipe != model) {
     throw ConfigError(point.folder + " holds a run of --model " + found.manifest.recipe + ", not " +
                       model + ": choose another --run, or the model that fits");

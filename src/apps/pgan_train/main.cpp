@@ -14,20 +14,14 @@ namespace {
 
 ExitCode train_main(const Arguments& arguments, comm::Communicator& host) {
   if (wants_help(arguments)) {
-    comm::agree(host, [&] {
-      const std::string text = train_help(arguments);
-      if (host.rank() == 0) std::fputs(text.c_str(), stdout);
-    });
+    comm::on_rank_0(host, [&] { std::fputs(train_help(arguments).c_str(), stdout); });
     return ExitCode::ok;
   }
   watch_stop_signals();
   // Rank 0 alone resolves: other hosts may see other files and other environments.
   std::string resolved;
-  comm::together(host, [&] {
-    if (host.rank() == 0) {
-      resolved = nlohmann::json(resolve_values(arguments, host.size())).dump();
-    }
-  });
+  comm::on_rank_0(
+      host, [&] { resolved = nlohmann::json(resolve_values(arguments, host.size())).dump(); });
   resolved = comm::broadcast_text(host, resolved);
   TrainConfig config;
   comm::agree(host,

@@ -13,7 +13,6 @@
 #include "apps/pgan_train/start.h"
 #include "apps/pgan_train/stop_signal.h"
 #include "checkpoint/load.h"
-#include "checkpoint/retention.h"
 #include "comm/agree.h"
 #include "comm/together.h"
 #include "core/device.h"
@@ -87,7 +86,8 @@ class Session {
   std::int64_t threads_ = 1, group_limit_ = 1;
   report::RunFolder folder_{fs::path()};
   std::unique_ptr<report::RunLock> lock_;
-  Progress progress_;  // for status.json when the run fails
+  TensorMap first_weights_;  // of --init-from, until they are taken
+  Progress progress_;        // for status.json when the run fails
   std::unique_ptr<Reporter> reporter_;
 };
 
@@ -144,8 +144,7 @@ void Session::choose_machine() {
 }
 
 void Session::open_run() {
-  comm::together(host_, [this] {
-    if (!leads()) return;
+  comm::on_rank_0(host_, [this] {
     const std::string description = config_.model + "-" +
                                     fs::path(config_.data).filename().string() + "-" +
                                     std::to_string(schedule_->final_resolution());
@@ -157,6 +156,7 @@ void Session::open_run() {
       folder_.create();
     }
     lock_ = std::make_unique<report::RunLock>(folder_);
+    folder_.clear_temporaries();
     log_to_file(folder_.log());
   });
   folder_ = report::RunFolder(comm::broadcast_text(host_, folder_.root().string()));
@@ -179,9 +179,7 @@ checkpoint::Manifest Session::manifest() const {
 /// Rank 0 looks: other hosts may see an older state of a shared file system.
 ResumePoint Session::agreed_resume_point() {
   ResumePoint point;
-  comm::together(host_, [&] {
-    if (leads()) point = resume_point(config_);
-  });
+  comm::on_rank_0(host_, [&] { point = resume_point(config_); });
   point.folder = comm::broadcast_text(host_, point.folder);
   point.same_run = comm::broadcast_text(host_, point.same_run ? "same" : "") == "same";
   return point;
@@ -200,8 +198,7 @@ void Session::check_data(const checkpoint::Found& found) {
 }
 
 void Session::start_reports(const std::optional<checkpoint::Found>& found, bool same_run) {
-  comm::together(host_, [&] {
-    if (!leads()) return;
+  comm::on_rank_0(host_, [&] {
     const Progress progress = found ? found->manifest.progress : Progress{};
     reporter_ = std::make_unique<Reporter>(
         folder_, report::resolve_progress(config_.progress, stderr), !same_run, progress);
@@ -228,14 +225,9 @@ void Session::fill(train::Trainer& trainer, const std::optional<checkpoint::Foun
   if (found) {
     trainer.resume(*found, same_run);
   } else if (!config_.init_from.empty()) {
-    const auto grown = make_recipe();
-    grown->grow({schedule_->final_resolution(), 1.0});
-    trainer.start_from(first_weights(config_, *grown, host_));
+    trainer.start_from(std::move(first_weights_));
   }
-  comm::together(host_, [&] {
-    if (!leads()) return;
-    if (found && same_run)
-      checkpoint::set_aside_beyond(folder_.root(), found->manifest.progress.images);
+  comm::on_rank_0(host_, [&] {
     reporter_->write_reals(trainer.preview_reals().to(torch::kFloat32) / 127.5 - 1);
   });
 }
@@ -249,7 +241,9 @@ checkpoint::Rating Session::rating() const {
 
 ExitCode Session::train() {
   const auto recipe = make_recipe();
-  checkpoint::Store store(folder_.root(), host_, config_.store, rating());
+  checkpoint::Store store(
+      folder_.root(), host_, config_.store,
+      {.rating = rating(), .before_commit = [folder = folder_] { folder.sync(); }});
   std::optional<checkpoint::Found> found;
   const ResumePoint point = agreed_resume_point();
   if (!point.folder.empty()) found = checkpoint::find_newest(point.folder, host_);
@@ -286,6 +280,7 @@ ExitCode Session::train() {
     log_info("gradients of GPUs are averaged through host memory");
   train::Trainer trainer(config_.training, std::move(parts));
   fill(trainer, found, point.same_run);
+  if (found && point.same_run) store.take_up(*found);
   try {
     const train::Trainer::End end = trainer.run();
     if (leads() && found && trainer.progress() == found->manifest.progress) {
@@ -343,6 +338,12 @@ ExitCode Session::run() {
   open_data();
   host_.set_timeout(config_.comm.timeout_seconds);
   choose_machine();
+  // Before a folder is made for a run that cannot begin.
+  if (!config_.init_from.empty() && agreed_resume_point().folder.empty()) {
+    const auto grown = make_recipe();
+    grown->grow({schedule_->final_resolution(), 1.0});
+    first_weights_ = first_weights(config_, *grown, host_);
+  }
   if (config_.dry_run) {
     const auto recipe = make_recipe();
     if (leads())
