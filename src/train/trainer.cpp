@@ -11,10 +11,8 @@ namespace pgan::train {
 namespace {
 
 constexpr std::int64_t kMostSkipsInARow = 20;
-constexpr int kMostFailedSaves = 3;
 constexpr double kLongestTickSeconds = 60;
 constexpr double kOnStepSeconds = 0.5;
-constexpr double kSlowSaveSeconds = 120;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -52,6 +50,7 @@ Trainer::Trainer(TrainOptions options, TrainerParts parts)
     : options_(options),
       parts_(std::move(parts)),
       coordinator_(parts_.host),
+      saver_(parts_.store, parts_.host, options_.checkpoint_minutes, [this] { begin_save(); }),
       eta_(parts_.schedule),
       growth_(parts_.schedule.growth_at(0)) {
   parts_.recipe.grow(growth_);
@@ -123,7 +122,7 @@ TensorMap Trainer::state() const {
 void Trainer::resume(const checkpoint::Found& found, bool same_run) {
   growth_ = found.manifest.growth;
   progress_ = found.manifest.progress;
-  if (same_run) saved_ = progress_;
+  if (same_run) saver_.is_saved(progress_);
   if (parts_.recipe.grow(growth_)) rebuild_sets();
   preview_ = blank_part(found.manifest, "preview/", parts_.model_device);
   waiting_ = blank_part(found.manifest, "waiting/", torch::kCPU);
@@ -144,6 +143,11 @@ void Trainer::resume(const checkpoint::Found& found, bool same_run) {
     start_window();
 }
 
+/// The last step reached or passed a multiple of so many thousands of images.
+bool Trainer::passed(double kimg) const {
+  return crosses(images_of(kimg), progress_.images - step_images_, progress_.images);
+}
+
 bool Trainer::finished() const {
   return progress_.images >= parts_.schedule.total_images() ||
          (options_.max_steps > 0 && progress_.step >= options_.max_steps);
@@ -152,13 +156,13 @@ bool Trainer::finished() const {
 Trainer::End Trainer::run() {
   parts_.loader.seek(progress_);
   data_waited_before_ = parts_.loader.waited_seconds();
-  start_ = window_start_ = last_save_ = Clock::now();
+  start_ = window_start_ = Clock::now();
   bool stop = false;
   while (!finished() && !stop) {
     const Growth growth = parts_.schedule.growth_at(progress_.images);
     const Clock::time_point step_start = Clock::now();
     LocalStatus status{.stop_requested = parts_.stop_requested && parts_.stop_requested(),
-                       .save_wanted = save_wanted(),
+                       .save_wanted = saver_.wanted_by_clock(),
                        .writing = parts_.store.poll(),
                        .rank_wait_seconds = step_rank_wait_,
                        .resident_bytes = static_cast<double>(resident_bytes())};
@@ -173,14 +177,11 @@ Trainer::End Trainer::run() {
     step_rank_wait_ += seconds_since(step_end);
     account(growth, seconds_since(step_start), directive);
     report(progress_.step == 1, growth);
-    maybe_save(directive);
-    if (crosses(images_of(options_.snapshot_kimg), progress_.images - step_images_,
-                progress_.images)) {
-      sample_previews();
-    }
+    saver_.after_step(directive, passed(options_.checkpoint_kimg), progress_);
+    if (passed(options_.snapshot_kimg)) sample_previews();
     stop = directive.stop;
   }
-  save_last_step();  // first: sheets and statistics may fail on a full disk
+  saver_.last_step(progress_);  // first: sheets and statistics may fail on a full disk
   if (counters_.window.steps > 0) report(true, growth_);
   sample_previews();
   return finished() ? End::done : End::stopped;
@@ -310,83 +311,13 @@ void Trainer::report(bool always, const Growth& growth) {
   start_window();
 }
 
-void Trainer::maybe_save(const Directive& directive) {
-  const std::int64_t interval = images_of(options_.checkpoint_kimg);
-  save_due_ = save_due_ || directive.begin_checkpoint ||
-              crosses(interval, progress_.images - step_images_, progress_.images);
-  watch_save(directive);
-  if (directive.commit_checkpoint) {
-    committing_ = true;
-    parts_.store.commit();
-  } else if (save_due_ && !directive.writer_busy) {
-    begin_save();
-  }
-}
-
-/// What the directive tells of the save under way: done, failed, or taking long.
-void Trainer::watch_save(const Directive& directive) {
-  if (directive.writer_busy) {
-    if (parts_.host.rank() != 0 || slow_save_told_) return;
-    const double seconds = seconds_since(last_save_);
-    slow_save_told_ = seconds > kSlowSaveSeconds;
-    if (slow_save_told_) {
-      log_warning("a checkpoint has been written for " + std::to_string(static_cast<int>(seconds)) +
-                  " s and is not on disk yet; training goes on, but no newer one can be begun");
-    }
-    return;
-  }
-  note_failed_save(directive);
-  if (committing_ && directive.write_failed_rank < 0) failed_saves_ = 0;
-  committing_ = false;
-}
-
-void Trainer::note_failed_save(const Directive& directive) {
-  if (directive.write_failed_rank < 0 || failure_seen_) return;
-  failure_seen_ = true;
-  const bool mine = directive.write_failed_rank == parts_.host.rank();
-  if (++failed_saves_ < kMostFailedSaves) {
-    if (mine)
-      log_warning("a checkpoint could not be saved, training goes on: " + parts_.store.failure());
-    return;
-  }
-  comm::agree(parts_.host, [&] {
-    if (!mine) return;
-    throw CheckpointError(
-        std::to_string(kMostFailedSaves) +
-        " checkpoints in a row could not be saved: " + parts_.store.failure() +
-        "; the newest whole one stands: mend the disk, then run the same command again");
-  });
-}
-
-void Trainer::save_last_step() {
-  try {
-    parts_.store.drain();
-  } catch (const checkpoint::DrainTimeout&) {
-    throw;
-  } catch (const comm::AgreedError& error) {
-    if (parts_.host.rank() == 0) log_warning(std::string(error.what()) + "; trying once more");
-    saved_.reset();
-  }
-  if (saved_ == progress_) return;
-  begin_save();
-  parts_.store.drain();
-}
-
 void Trainer::begin_save() {
-  saved_ = progress_;
-  last_save_ = Clock::now();
-  save_due_ = failure_seen_ = slow_save_told_ = false;
   checkpoint::Manifest manifest = parts_.manifest;
   manifest.progress = progress_;
   manifest.growth = growth_;
   manifest.extra["architecture"] = parts_.recipe.architecture();
   manifest.extra["counters"] = counters_now().to_json();
   parts_.store.begin(std::move(manifest), state());
-}
-
-bool Trainer::save_wanted() const {
-  return parts_.host.rank() == 0 && options_.checkpoint_minutes > 0 &&
-         seconds_since(last_save_) >= options_.checkpoint_minutes * 60;
 }
 
 void Trainer::sample_previews() {

@@ -19,6 +19,7 @@
 #include "train/counters.h"
 #include "train/ema.h"
 #include "train/eta.h"
+#include "train/saver.h"
 #include "train/schedule.h"
 #include "train/train_options.h"
 
@@ -116,35 +117,29 @@ class Trainer {
   void count_skip(bool skipped, const std::string& phase);
   void account(const Growth& growth, double seconds, const Directive& directive);
   void report(bool first_step, const Growth& growth);
-  void maybe_save(const Directive& directive);
-  void watch_save(const Directive& directive);
-  void note_failed_save(const Directive& directive);
   void begin_save();
-  void save_last_step();
   void sample_previews();
   void draw_preview_inputs();
-  bool save_wanted() const;
   Counters counters_now() const;
   void start_window();
+  bool passed(double kimg) const;
   bool finished() const;
 
   TrainOptions options_;
   TrainerParts parts_;
   Coordinator coordinator_;
+  Saver saver_;
   Eta eta_;
   std::map<std::string, Set> sets_;
   std::map<std::string, Ema> averages_;
   Progress progress_;
   Growth growth_;  // of the last step
   std::int64_t step_images_ = 0;
-  std::optional<Progress> saved_;  // of the newest save begun here or resumed from
-  bool save_due_ = false, failure_seen_ = false, committing_ = false, slow_save_told_ = false;
-  int failed_saves_ = 0;  // in a row
-  TensorMap preview_;     // "reals" and what the previews are made from
-  TensorMap waiting_;     // weights to start from, of layers yet to grow
-  Counters counters_;     // up to this session's start, or its window's
+  TensorMap preview_;  // "reals" and what the previews are made from
+  TensorMap waiting_;  // weights to start from, of layers yet to grow
+  Counters counters_;  // up to this session's start, or its window's
   double window_resident_ = 0;
-  Clock::time_point start_ = Clock::now(), window_start_ = start_, last_save_ = start_;
+  Clock::time_point start_ = Clock::now(), window_start_ = start_;
   Clock::time_point last_on_step_ = {};
   double step_rank_wait_ = 0, data_waited_before_ = 0;
 };

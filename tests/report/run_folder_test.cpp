@@ -44,7 +44,7 @@ TEST(RunFolder, create_makes_it_writable_and_tidy) {
   const RunFolder folder(scratch / "a/b");
   folder.create();
   folder.create();
-  EXPECT_THAT(names_in(folder.root()), ::testing::ElementsAre("samples"));
+  EXPECT_THAT(names_in(folder.root()), ::testing::ElementsAre(".lock", "samples"));
 }
 
 TEST(RunFolder, create_next_never_hands_out_a_folder_twice) {
