@@ -3,8 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <future>
+#include <thread>
+#include <utility>
 
 #include "comm/agree.h"
 #include "comm/transports.h"
@@ -26,9 +30,16 @@ bool print_version_if_asked(const char* program, const Arguments& arguments) {
   _exit(static_cast<int>(code));  // static destructors of libraries may wait for threads
 }
 
+/// To the log's file as well, but for 2 s at most: its disk may be what failed.
 void print_error(const char* program, const std::string& message) {
-  log_file_only(std::string("error: ") + message);
   std::fprintf(stderr, "%s: error: %s\n", program, message.c_str());
+  std::promise<void> written;
+  std::future<void> done = written.get_future();
+  std::thread([message, written = std::move(written)]() mutable {
+    log_file_only("error: " + message);
+    written.set_value();
+  }).detach();
+  done.wait_for(std::chrono::seconds(2));
 }
 
 ExitCode run_body(const char* program, const Arguments& arguments, comm::Communicator& host,

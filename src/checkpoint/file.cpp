@@ -17,7 +17,8 @@
 namespace pgan::checkpoint {
 namespace {
 
-/// What O_DIRECT wants of addresses, lengths and positions; no file system asks for more.
+/// What O_DIRECT wants of addresses, lengths and positions; where more is asked for, the first
+/// write is refused, and the rest goes through the page cache.
 constexpr std::size_t kPageBytes = 4096;
 
 std::size_t whole_pages(std::size_t bytes) {
@@ -26,6 +27,16 @@ std::size_t whole_pages(std::size_t bytes) {
 
 [[noreturn]] void fail(std::string_view what, const std::filesystem::path& file, int error_number) {
   throw CheckpointError(std::string(what) + " " + file.string() + ": " + errno_text(error_number));
+}
+
+[[noreturn]] void fail_to_read(std::string_view what, const std::filesystem::path& file,
+                               int error_number) {
+  if (error_number == ENOENT || error_number == ENOTDIR || error_number == ELOOP) {
+    fail(what, file, error_number);
+  }
+  throw UnreadableError(std::string(what) + " " + file.string() + ": " + errno_text(error_number) +
+                        "; check the disk and run the same command again, or move this checkpoint "
+                        "away to go on from the one before");
 }
 
 }  // namespace
@@ -53,7 +64,7 @@ void OutputFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor_, bytes.data(), std::min(bytes.size(), kCallBytes));
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0 && errno == EINVAL && leave_bypass()) continue;
+    if (written < 0 && (errno == EINVAL || errno == EOPNOTSUPP) && leave_bypass()) continue;
     if (written < 0) fail("cannot write", file_, errno);
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
@@ -129,7 +140,7 @@ void write_synced(const std::filesystem::path& file, const FileBuffer& buffer) {
 InputFile::InputFile(std::filesystem::path file) : file_(std::move(file)) {
   // O_NONBLOCK: a FIFO in a file's place must not hang the open.
   descriptor_ = ::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor_ < 0) fail("cannot open", file_, errno);
+  if (descriptor_ < 0) fail_to_read("cannot open", file_, errno);
   struct stat status {};
   const bool regular = ::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode);
   if (!regular) {
@@ -147,7 +158,7 @@ void InputFile::read(std::int64_t position, std::span<std::byte> bytes) const {
   while (!bytes.empty()) {
     const ssize_t got = ::pread(descriptor_, bytes.data(), bytes.size(), position);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail("cannot read", file_, errno);
+    if (got < 0) fail_to_read("cannot read", file_, errno);
     if (got == 0) {
       throw CheckpointError("cannot read " + file_.string() + ": ends at byte " +
                             std::to_string(position) + ", " + std::to_string(bytes.size()) +

@@ -5,7 +5,16 @@
 #include <string>
 #include <string_view>
 
+#include "core/error.h"
+
 namespace pgan::checkpoint {
+
+/// A file that could not be read for a reason that says nothing about its contents (I/O error,
+/// stale handle, permission, too many open files): not damage, and no cause to do without it.
+class UnreadableError : public CheckpointError {
+ public:
+  using CheckpointError::CheckpointError;
+};
 
 /// XXH3-64 of bytes.
 std::uint64_t checksum_of(std::span<const std::byte> bytes);

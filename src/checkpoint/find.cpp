@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <system_error>
 #include <utility>
 
@@ -16,7 +17,7 @@ namespace pgan::checkpoint {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::int64_t kLongestManifest = std::int64_t{1} << 30;
+constexpr std::int64_t kLongestManifest = std::int64_t{64} << 20;
 
 /// Images in a checkpoint folder's name; nullopt for any other name.
 std::optional<std::int64_t> images_of(const std::string& name) {
@@ -52,6 +53,7 @@ std::vector<fs::path> candidates(const fs::path& where) {
   std::error_code error;
   const fs::file_status status = fs::status(where, error);
   if (status.type() == fs::file_type::not_found) return {};
+  if (error) throw UnreadableError("cannot look at " + present(where) + ": " + error.message());
   if (status.type() != fs::file_type::directory) {
     throw CheckpointError(present(where) + " is no folder: expected a run's or a checkpoint's");
   }
@@ -88,14 +90,39 @@ void check_part(const Found& found, int rank, int ranks, Depth depth) {
   }
 }
 
-/// Collective: the checkpoint in a folder. Throws comm::AgreedError where it is not whole.
+/// Collective: work on every rank, or on rank 0 alone, that reads a checkpoint. An UnreadableError
+/// of any rank is one on all.
+void read_together(comm::Communicator& host, bool everywhere, const std::function<void()>& work) {
+  bool unreadable = false;
+  const auto watched = [&] {
+    try {
+      work();
+    } catch (const UnreadableError&) {
+      unreadable = true;
+      throw;
+    }
+  };
+  try {
+    if (everywhere) {
+      comm::together(host, watched);
+    } else {
+      comm::on_rank_0(host, watched);
+    }
+  } catch (const comm::AgreedError& error) {
+    const auto answers = comm::gather_text(host, unreadable ? "unreadable" : "");
+    if (std::ranges::count(answers, "unreadable") > 0) throw UnreadableError(error.what());
+    throw;
+  }
+}
+
+/// Collective: the checkpoint in a folder. Throws the same on every rank where it is not whole.
 Found open_together(const fs::path& folder, comm::Communicator& host, Depth depth) {
   std::string text;
-  comm::on_rank_0(host, [&] { text = read_manifest(folder); });
+  read_together(host, false, [&] { text = read_manifest(folder); });
   text = comm::broadcast_text(host, std::move(text));
   refuse_newer_format(text, present(folder / kManifestName));
   Found found{folder, {}};
-  comm::together(host, [&] {
+  read_together(host, true, [&] {
     found.manifest = Manifest::from_json(text, present(folder / kManifestName));
     check_part(found, host.rank(), host.size(), depth);
   });
@@ -103,7 +130,8 @@ Found open_together(const fs::path& folder, comm::Communicator& host, Depth dept
 }
 
 /// Tries the folders in order; `open` throws for one that is not whole. What is wrong with the ones
-/// passed over is said once an older one was found; one of a newer format is not passed over.
+/// passed over is said once an older one was found; one of a newer format, or that cannot be read,
+/// is not passed over.
 template <class Open>
 std::optional<Found> first_whole(const std::vector<fs::path>& folders, bool speak, Open open) {
   std::vector<std::string> problems;
@@ -117,6 +145,8 @@ std::optional<Found> first_whole(const std::vector<fs::path>& folders, bool spea
       }
       return found;
     } catch (const NewerFormat&) {
+      throw;
+    } catch (const UnreadableError&) {
       throw;
     } catch (const Error& error) {
       if (error.code() != ExitCode::checkpoint) throw;
@@ -135,7 +165,9 @@ std::optional<Found> first_whole(const std::vector<fs::path>& folders, bool spea
 
 std::vector<Listed> list(const fs::path& run) {
   std::error_code error;
-  if (!fs::exists(run, error)) return {};
+  const fs::file_status status = fs::status(run, error);
+  if (status.type() == fs::file_type::not_found) return {};
+  if (error) throw UnreadableError("cannot look into " + present(run) + ": " + error.message());
   std::vector<Listed> result;
   for (fs::directory_iterator entry(run, error), end; !error && entry != end;
        entry.increment(error)) {
@@ -143,11 +175,11 @@ std::vector<Listed> list(const fs::path& run) {
     const std::string settled = settled_name(name);
     const auto images = images_of(settled);
     std::error_code ignored;
-    if (!images || !entry->is_directory(ignored)) continue;
+    if (!images) continue;  // what has the name and is no folder is found out when it is opened
     if (settled != name && fs::exists(run / settled, ignored)) continue;
     result.push_back({entry->path(), *images});
   }
-  if (error) throw CheckpointError("cannot list " + present(run) + ": " + error.message());
+  if (error) throw UnreadableError("cannot list " + present(run) + ": " + error.message());
   std::sort(result.begin(), result.end(),
             [](const Listed& a, const Listed& b) { return a.images < b.images; });
   return result;

@@ -37,7 +37,8 @@ std::vector<Listed> list(const std::filesystem::path& run);
 /// Ranks check the files between them and agree, so that all get the same answer. One that is not
 /// whole is named in a warning (rank 0) and the one before is tried. nullopt when there is none at
 /// all; throws comm::AgreedError (exit 4) when there are only broken ones, or one that a newer
-/// program wrote: to go on from an older one would lose what it holds.
+/// program wrote or that cannot be read just now: to go on from an older one would lose what it
+/// holds.
 std::optional<Found> find_newest(const std::filesystem::path& where, comm::Communicator& host,
                                  Depth depth = Depth::contents);
 

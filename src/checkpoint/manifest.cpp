@@ -260,6 +260,7 @@ Manifest Manifest::from_json(std::string_view text_of_file, const std::string& w
   const Json& progress = field(document, "progress");
   const Json& growth = field(document, "growth");
   manifest.recipe = text(field(document, "recipe"), where + " recipe");
+  check_name(manifest.recipe, where + " recipe");
   manifest.progress = {integer(field(progress, "step"), 0, INT64_MAX, where + " step"),
                        integer(field(progress, "images"), 0, INT64_MAX, where + " images")};
   manifest.growth = {integer(field(growth, "resolution"), 1, 1 << 20, where + " resolution"),

@@ -39,7 +39,7 @@ std::vector<Listed> expendable(const std::vector<Listed>& checkpoints, std::int6
     if (one.images <= committed) ours.push_back(one);
   }
   const std::int64_t best = best_of(ours, rating);
-  const auto period = static_cast<std::int64_t>(options.keep_every_kimg * 1000);
+  const auto period = static_cast<std::int64_t>(std::llround(options.keep_every_kimg * 1000));
   const auto kept_last = static_cast<std::size_t>(options.keep_last);
   std::set<std::int64_t> periods;
   for (std::size_t i = 0; i + kept_last < ours.size(); ++i) {
@@ -55,7 +55,7 @@ void delete_checkpoint(const fs::path& folder) {
   fs::rename(folder, hidden, error);
   if (!error) fs::remove_all(hidden, error);
   if (error) {
-    log_warning("cannot delete the old checkpoint " + folder.string() + ": " + error.message());
+    log_warning("cannot delete the old checkpoint " + hidden.string() + ": " + error.message());
   }
 }
 

@@ -34,10 +34,15 @@ void retain(const fs::path& run, const fs::path& folder, std::int64_t images,
             const StoreOptions& options, const Rating& rating) {
   try {
     point_latest(run, folder);
-    for (const Listed& old : expendable(list(run), images, options, rating))
-      delete_checkpoint(old.folder);
+    const std::vector<Listed> old = expendable(list(run), images, options, rating);
+    for (const Listed& one : old) delete_checkpoint(one.folder);
+    if (old.size() > 1) {
+      log_info("deleted " + std::to_string(old.size()) + " checkpoints, " +
+               folder_name(old.front().images) + " to " + folder_name(old.back().images) +
+               ", which --keep-last and the like do not keep");
+    }
   } catch (...) {
-    log_warning("beside " + folder.string() + ": " + current_failure().message);
+    log_warning("after saving " + folder.string() + ": " + current_failure().message);
   }
 }
 
@@ -64,6 +69,7 @@ struct Store::Job {
   fs::path stale;  ///< this rank's file of a save that was never committed
   Clock::time_point started = Clock::now();
   bool committing = false;  ///< of the thread that calls the store
+  bool placed = false;      ///< of the thread: has its visible name
   std::promise<void> copied;
 
   Writing get() const {
@@ -100,8 +106,8 @@ void StoreOptions::visit(OptionVisitor& v) {
 
 void StoreOptions::validate() const {
   if (keep_last < 0) throw ConfigError("--keep-last must be 0 or more");
-  if (!(keep_every_kimg >= 0 && keep_every_kimg <= 1e12)) {
-    throw ConfigError("--keep-every-kimg must be from 0 to 1e12");
+  if (!(keep_every_kimg == 0 || (keep_every_kimg >= 0.001 && keep_every_kimg <= 1e12))) {
+    throw ConfigError("--keep-every-kimg must be 0, or from 0.001 (one image) to 1e12");
   }
   if (!(drain_timeout_seconds > 0 && drain_timeout_seconds <= 1e6)) {
     throw ConfigError("--drain-timeout must be above 0 and at most 1e6 seconds");
@@ -194,6 +200,7 @@ void Store::Job::commit() {
   file.finish();
   sync_folder(partial);
   put_in_place(partial, folder);
+  placed = true;
   sync_folder(run);
   std::error_code ignored;
   fs::remove_all(partial, ignored);  // one of the same name that this one took the place of
@@ -304,7 +311,7 @@ void Store::commit() {
     } catch (...) {
       const std::string why = current_failure().message;
       std::error_code ignored;
-      fs::remove_all(job->partial, ignored);
+      if (!job->placed) fs::remove_all(job->partial, ignored);  // else it is the one replaced
       job->set(Writing::failed, why);
     }
   });

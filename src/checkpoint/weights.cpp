@@ -22,7 +22,7 @@ bool is_training_state(const std::string& name) {
 }
 
 Weights from_checkpoint(const fs::path& where) {
-  const Found found = open_newest(where);
+  const Found found = open_newest(where, Depth::contents);
   const Manifest& manifest = found.manifest;
   Weights weights{manifest.recipe, "{}", manifest.growth, manifest.progress.images, {}};
   const auto described = manifest.extra.find("architecture");
@@ -43,8 +43,9 @@ std::string entry_of(const Metadata& metadata, const std::string& key, const std
 void split_architecture(Weights& weights, const std::string& where) {
   Json json = parse_json(weights.architecture, where + " architecture");
   weights.recipe = text(member(json, "recipe", where), where + " recipe");
+  check_name(weights.recipe, where + " recipe");
   weights.growth.resolution =
-      integer(member(json, "resolution", where), 1, kLargestResolution, where + " resolution");
+      integer(member(json, "resolution", where), 4, kLargestResolution, where + " resolution");
   weights.growth.alpha = number(member(json, "alpha", where), where + " alpha");
   if (!std::has_single_bit(static_cast<std::uint64_t>(weights.growth.resolution))) {
     throw CheckpointError(where + ": its resolution is no power of two");
@@ -105,6 +106,7 @@ Weights from_description(const std::string& description) {
 
 Weights read_weights(const fs::path& where) {
   std::error_code ignored;
+  if (!fs::exists(where, ignored)) throw ConfigError("no such file or folder: " + where.string());
   return fs::is_directory(where, ignored) ? from_checkpoint(where) : from_file(where);
 }
 

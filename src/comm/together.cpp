@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <memory>
 #include <string>
+#include <thread>
 
 #include "comm/agree.h"
 
@@ -13,28 +15,52 @@ namespace {
 constexpr auto kFirstPause = std::chrono::milliseconds(1);
 constexpr auto kLongestPause = std::chrono::milliseconds(200);
 
+/// Work on a thread. If its owner leaves by an exception (a peer died) while the work hangs, nobody
+/// waits for it: the job is about to be aborted.
+class Background {
+ public:
+  explicit Background(const std::function<void()>& work) : task_(work), done_(task_.get_future()) {
+    thread_ = std::thread(std::move(task_));
+  }
+  ~Background() {
+    if (thread_.joinable()) thread_.detach();
+  }
+  bool is_done(std::chrono::milliseconds longest) {
+    return done_.wait_for(longest) == std::future_status::ready;
+  }
+  /// Once done: rethrows what the work threw.
+  void finish() {
+    thread_.join();
+    done_.get();
+  }
+
+ private:
+  std::packaged_task<void()> task_;
+  std::future<void> done_;
+  std::thread thread_;
+};
+
 }  // namespace
 
 void together(Communicator& host, const std::function<void()>& work) {
-  std::future<void> result = std::async(std::launch::async, work);
+  Background background(work);
   for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
-    const bool done = result.wait_for(pause) == std::future_status::ready;
-    const auto answers = gather_text(host, done ? "done" : "busy");
+    const auto answers = gather_text(host, background.is_done(pause) ? "done" : "busy");
     if (std::count(answers.begin(), answers.end(), "busy") == 0) break;
   }
-  agree(host, [&] { result.get(); });
+  agree(host, [&] { background.finish(); });
 }
 
 void on_rank_0(Communicator& host, const std::function<void()>& work) {
-  std::future<void> result;
-  if (host.rank() == 0) result = std::async(std::launch::async, work);
+  std::unique_ptr<Background> background;
+  if (host.rank() == 0) background = std::make_unique<Background>(work);
   for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
-    const bool done = host.rank() == 0 && result.wait_for(pause) == std::future_status::ready;
+    const bool done = background != nullptr && background->is_done(pause);
     if (broadcast_text(host, done ? "done" : "busy") == "done") break;
   }
   Failure failure;
   try {
-    if (host.rank() == 0) result.get();
+    if (background != nullptr) background->finish();
   } catch (...) {
     failure = current_failure();
   }

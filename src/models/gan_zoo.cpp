@@ -89,7 +89,10 @@ TensorMap bare_names(const TensorMap& tensors) {
     if (!name.starts_with(prefix)) continue;
     std::string bare = name.substr(prefix.size());
     if (const auto at = bare.find(".module."); at != std::string::npos) bare.erase(at, 7);
-    result[bare] = tensor;
+    if (!result.emplace(bare, tensor).second) {
+      throw DataError("tensor " + bare + " is there with and without .module");
+    }
+    if (tensor.numel() == 0) throw DataError("tensor " + bare + " is empty");
   }
   return result;
 }
@@ -142,6 +145,7 @@ std::int64_t check_first_scale(TensorMap& theirs, bool generator, std::int64_t c
   // Trained without minibatch stddev: weights of zero make the channel count for nothing. Their
   // constant goes by the fan-in, which grows by that channel.
   if (conv.dim() == 4 && conv.size(1) == c) {
+    require_shape("groupScaleZero.0.weight", conv, {c, c, 3, 3});
     const double grown = std::sqrt(static_cast<double>(c + 1) / static_cast<double>(c));
     conv = torch::cat({conv, torch::zeros({conv.size(0), 1, 3, 3}, conv.options())}, 1) * grown;
     theirs["groupScaleZero.0.weight"] = conv;
@@ -166,6 +170,10 @@ TensorMap to_gan_zoo(const NamedNetwork& network) {
        network.generator ? generator_layers(resolution) : discriminator_layers(resolution)) {
     torch::Tensor weight = tensor_of(network.tensors, layer.ours + ".weight").detach();
     torch::Tensor bias = tensor_of(network.tensors, layer.ours + ".bias").detach();
+    if (weight.dim() < 2 || weight.numel() == 0 || bias.dim() != 1 || bias.numel() == 0 ||
+        weight.size(0) % bias.size(0) != 0) {
+      throw DataError("tensor " + layer.ours + " has not the shape of a layer");
+    }
     const double constant = he_constant(weight);
     weight = weight * (layer.gain / nn::kReluGain);
     if (layer.theirs == "groupScaleZero.0") weight = scale_last_channel(weight, kStddevRatio);

@@ -166,7 +166,7 @@ ProgressiveShape ProgressiveOptions::shape(std::int64_t resolution) const {
   if (covered < resolution) {
     throw ConfigError("--channels " + channels + " ends at " + std::to_string(covered) +
                       " pixels: expected a number for each of 4, 8, ... " +
-                      std::to_string(resolution));
+                      std::to_string(resolution) + ", or --resolution " + std::to_string(covered));
   }
   return shape;
 }

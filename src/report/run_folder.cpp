@@ -70,6 +70,16 @@ void touch(const fs::path& file) {
   ::close(descriptor);
 }
 
+bool overwrite(const fs::path& file, const std::string& text) {
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  const auto length = static_cast<ssize_t>(text.size());
+  const bool written = ::pwrite(descriptor, text.data(), text.size(), 0) == length &&
+                       ::ftruncate(descriptor, length) == 0;
+  ::close(descriptor);
+  return written;
+}
+
 void sync_file(const fs::path& file) {
   const int descriptor = ::open(file.c_str(), O_WRONLY | O_CLOEXEC);
   if (descriptor < 0 && errno == ENOENT) return;
@@ -186,8 +196,14 @@ void RunFolder::write_status(const RunStatus& status) const {
   json["host"] = host_name();
   json["pid"] = ::getpid();
   json["time"] = utc_now();
-  write_text(this->status(),
-             json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  const std::string text =
+      json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  try {
+    write_text(this->status(), text);
+  } catch (const DataError&) {
+    // A full disk takes no new file, but the old one's block can be written once more.
+    if (!overwrite(this->status(), text)) throw;
+  }
 }
 
 fs::path RunFolder::fakes(std::int64_t images) const {

@@ -53,7 +53,7 @@ InitialWeights initial_weights(const checkpoint::Weights& weights, models::Recip
       }
       result.summary += (result.summary.empty() ? "" : ", ") + part.name + " " +
                         std::to_string(taken) + " of " + std::to_string(parameters.size()) +
-                        " tensors" + (taken > 0 ? " from " + source : "");
+                        " tensors" + (taken > 0 ? " from " + source : " (begins at random)");
     }
   }
   if (result.tensors.empty()) {

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kMostFailures = 3;
 constexpr double kSlowSeconds = 120;
+constexpr double kRetrySeconds = 60;  // after a save that failed
 
 }  // namespace
 
@@ -23,7 +24,9 @@ double Saver::seconds_since_begin() const {
 }
 
 bool Saver::wanted_by_clock() const {
-  return host_.rank() == 0 && minutes_ > 0 && seconds_since_begin() >= minutes_ * 60;
+  if (host_.rank() != 0) return false;
+  if (failures_ > 0 && seconds_since_begin() >= kRetrySeconds) return true;
+  return minutes_ > 0 && seconds_since_begin() >= minutes_ * 60;
 }
 
 void Saver::after_step(const Directive& directive, bool due, const Progress& progress) {

@@ -21,7 +21,8 @@ class Saver {
 
   /// The state of this step is in the run's folder already.
   void is_saved(const Progress& progress) { saved_ = progress; }
-  /// On rank 0: time for a save by the clock. For LocalStatus.
+  /// On rank 0: time for a save by the clock, which is a minute after one that failed. For
+  /// LocalStatus.
   bool wanted_by_clock() const;
 
   /// After a step: commits what every rank has synced, or begins a save if one is due (or was, and

@@ -79,7 +79,7 @@ TEST_F(Find, ListsByNumberAndIgnoresOtherNames) {
   write_bytes(folder_ / "images-000000000099", "a file");
   std::vector<std::int64_t> images;
   for (const Listed& one : list(folder_)) images.push_back(one.images);
-  EXPECT_EQ(images, (std::vector<std::int64_t>{9, 10, 12, 1'000'000'000'000}));
+  EXPECT_EQ(images, (std::vector<std::int64_t>{9, 10, 12, 99, 1'000'000'000'000}));
 }
 
 TEST_F(Find, IsQuickAmongAThousand) {

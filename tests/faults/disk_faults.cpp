@@ -3,215 +3,76 @@
 //   PGAN_DISK_FAULT      rules, separated by ";". A rule is words KEY=VALUE:
 //     rank=N             only in this rank of mpirun (without mpirun: rank 0); default: in all
 //     call=NAME[|NAME]   open (those that may create a file), write, fsync, close, ftruncate,
-//                        rename, renameat2, symlink, mkdir, unlink (also rmdir), any; default: any
+//                        rename, renameat2, symlink, mkdir, unlink (also rmdir), any; default: any.
+//                        Those that only read count where they are named: open-read, read, pread,
+//                        stat (also lstat, fstat), opendir (also readdir), readlink (also realpath)
 //     match=TEXT[|TEXT]  only paths that contain a text, or end in it if the text ends in "$"
 //     nth=N              which of the calls that fit, from 1, counted over all threads; 0: none
 //     do=ACTION          an errno's name such as EIO, followed by "+" if all later calls fail too;
-//                        kill and kill-after (SIGKILL before, after the call); hang; short (half a
-//                        write, then ENOSPC)
+//                        kill and kill-after (SIGKILL before, after the call); hang (hang+: all
+//                        later calls too); short (half a write, then ENOSPC)
 //   PGAN_DISK_FAULT_LOG  file that gets a line for each call that fits the first rule:
 //                        RANK INDEX CALL PATH
 //
-// Writes of C's and C++'s streams do not pass through here: the C library calls itself.
-#include <dlfcn.h>
+// Reads and writes of C's streams do not pass through here: the C library calls itself.
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdarg>
-#include <cstdlib>
-#include <list>
-#include <map>
-#include <sstream>
 #include <string>
-#include <vector>
+#include <type_traits>
+
+#include "faults/disk_rules.h"
 
 namespace {
-
-enum class Action { pass, fail, kill, kill_after, hang, short_write };
-
-struct Rule {
-  int rank = -1;
-  std::vector<std::string> calls, matches;
-  long nth = 0;
-  Action action = Action::pass;
-  int error = 0;
-  bool later_too = false;
-  std::atomic<long> count{0};
-};
-
-struct Decision {
-  Action action = Action::pass;
-  int error = 0;
-};
-
-template <class Function>
-Function real(const char* name) {
-  return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
-}
-
-std::vector<std::string> split(const std::string& text, char separator) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, separator);) {
-    if (!part.empty()) parts.push_back(part);
-  }
-  return parts;
-}
-
-/// A mistake in a rule must not look like a program that survives its fault.
-[[noreturn]] void refuse(const std::string& word) {
-  const std::string message = "disk_faults: cannot read " + word + "\n";
-  const auto ignored = real<decltype(&::write)>("write")(2, message.data(), message.size());
-  static_cast<void>(ignored);
-  _exit(99);
-}
-
-void set_action(Rule& rule, std::string action) {
-  static const std::map<std::string, Action> kActions = {{"kill", Action::kill},
-                                                         {"kill-after", Action::kill_after},
-                                                         {"hang", Action::hang},
-                                                         {"short", Action::short_write}};
-  static const std::map<std::string, int> kErrors = {
-      {"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EROFS", EROFS},
-      {"EINVAL", EINVAL}, {"EACCES", EACCES}, {"EINTR", EINTR},   {"ESTALE", ESTALE}};
-  rule.later_too = action.ends_with('+');
-  if (rule.later_too) action.pop_back();
-  if (const auto named = kActions.find(action); named != kActions.end()) {
-    rule.action = named->second;
-  } else if (const auto error = kErrors.find(action); error != kErrors.end()) {
-    rule.action = Action::fail;
-    rule.error = error->second;
-  } else {
-    refuse("do=" + action);
-  }
-}
-
-void read_rule(const std::string& text, Rule& rule) {
-  for (const std::string& word : split(text, ' ')) {
-    const std::size_t equals = word.find('=');
-    if (equals == std::string::npos) refuse(word);
-    const std::string key = word.substr(0, equals), value = word.substr(equals + 1);
-    if (key == "rank") {
-      rule.rank = std::atoi(value.c_str());
-    } else if (key == "call") {
-      if (value != "any") rule.calls = split(value, '|');
-    } else if (key == "match") {
-      rule.matches = split(value, '|');
-    } else if (key == "nth") {
-      rule.nth = std::atol(value.c_str());
-    } else if (key == "do") {
-      set_action(rule, value);
-    } else {
-      refuse(word);
-    }
-  }
-}
-
-int this_rank() {
-  static const int rank = [] {
-    const char* text = std::getenv("OMPI_COMM_WORLD_RANK");
-    return text != nullptr ? std::atoi(text) : 0;
-  }();
-  return rank;
-}
-
-std::list<Rule>& rules() {
-  static std::list<Rule>& all = *new std::list<Rule>([] {
-    std::list<Rule> read;
-    const char* text = std::getenv("PGAN_DISK_FAULT");
-    for (const std::string& rule : split(text != nullptr ? text : "", ';'))
-      read_rule(rule, read.emplace_back());
-    return read;
-  }());  // never destroyed: other threads may still write while the process ends
-  return all;
-}
-
-bool fits(const Rule& rule, const char* call, const std::string& path) {
-  if (rule.rank >= 0 && rule.rank != this_rank()) return false;
-  bool named = rule.calls.empty();
-  for (const std::string& one : rule.calls) named = named || one == call;
-  if (!named) return false;
-  bool matched = rule.matches.empty();
-  for (const std::string& text : rule.matches) {
-    matched = matched || (text.ends_with('$') ? path.ends_with(text.substr(0, text.size() - 1))
-                                              : path.find(text) != std::string::npos);
-  }
-  return matched;
-}
-
-void log_call(long index, const char* call, const std::string& path) {
-  const char* file = std::getenv("PGAN_DISK_FAULT_LOG");
-  if (file == nullptr) return;
-  const std::string line =
-      std::to_string(this_rank()) + " " + std::to_string(index) + " " + call + " " + path + "\n";
-  const int descriptor =
-      real<decltype(&::open)>("open")(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  const auto ignored = real<decltype(&::write)>("write")(descriptor, line.data(), line.size());
-  static_cast<void>(ignored);
-  real<decltype(&::close)>("close")(descriptor);
-}
-
-Decision decide_for(Rule& rule, const char* call) {
-  const long index = rule.count.load();
-  if (rule.nth == 0 || index < rule.nth) return {};
-  if (rule.action != Action::short_write) {
-    return index == rule.nth || rule.later_too ? Decision{rule.action, rule.error} : Decision{};
-  }
-  if (std::string(call) != "write") return {};
-  if (index == rule.nth) return {Action::short_write, 0};
-  return index == rule.nth + 1 || rule.later_too ? Decision{Action::fail, ENOSPC} : Decision{};
-}
-
-Decision decide(const char* call, const std::string& path) {
-  Decision decision;
-  bool first = true;
-  for (Rule& rule : rules()) {
-    if (fits(rule, call, path)) {
-      const long index = ++rule.count;
-      if (first) log_call(index, call, path);
-      if (decision.action == Action::pass) decision = decide_for(rule, call);
-    }
-    first = false;
-  }
-  if (decision.action == Action::kill) ::kill(::getpid(), SIGKILL);
-  while (decision.action == Action::hang) ::pause();
-  return decision;
-}
-
-std::string path_of(int descriptor) {
-  char target[4096];
-  const std::string link = "/proc/self/fd/" + std::to_string(descriptor);
-  const ssize_t length = ::readlink(link.c_str(), target, sizeof target);
-  return length > 0 ? std::string(target, static_cast<std::size_t>(length)) : "";
-}
-
-std::string path_of(int folder, const char* path) {
-  if (path[0] == '/' || folder == AT_FDCWD) return path;
-  return path_of(folder) + "/" + path;
-}
+using namespace pgan::disk_faults;
 
 /// Calls `function` unless a rule says otherwise.
 template <class Function>
-int pass(const char* call, const std::string& path, Function function) {
+auto pass(const char* call, const std::string& path, Function function) {
+  using Result = decltype(function());
   const Decision decision = decide(call, path);
   if (decision.action == Action::fail) {
     errno = decision.error;
-    return -1;
+    if constexpr (std::is_pointer_v<Result>) {
+      return Result(nullptr);
+    } else {
+      return Result(-1);
+    }
   }
-  const int result = function();
+  const Result result = function();
   if (decision.action == Action::kill_after) ::kill(::getpid(), SIGKILL);
   return result;
+}
+
+/// The same for a call of the C library, `name`, that only reads: there are many of them. `place`
+/// is a path or a descriptor.
+template <class Function, class Place, class... Arguments>
+auto pass_read(const char* call, const char* name, const Place& place, Arguments... arguments) {
+  const auto read = [&] { return real<Function>(name)(arguments...); };
+  for (const Rule& rule : rules()) {
+    if (!names(rule, call)) continue;
+    if constexpr (std::is_same_v<Place, int>) {
+      return pass(call, path_of(place), read);
+    } else {
+      return pass(call, place, read);
+    }
+  }
+  return read();
 }
 
 int open_at(int folder, const char* path, int flags, mode_t mode) {
   static const auto function = real<decltype(&::openat)>("openat");
   const auto call = [&] { return function(folder, path, flags, mode); };
-  return (flags & O_CREAT) != 0 ? pass("open", path_of(folder, path), call) : call();
+  if ((flags & O_CREAT) != 0) return pass("open", path_of(folder, path), call);
+  if ((flags & O_ACCMODE) != O_RDONLY) return call();
+  return pass_read<decltype(&::openat)>("open-read", "openat", path_of(folder, path), folder, path,
+                                        flags, mode);
 }
 
 mode_t mode_of(int flags, va_list arguments) {
@@ -236,6 +97,30 @@ mode_t mode_of(int flags, va_list arguments) {
     const mode_t mode = mode_of(flags, arguments);         \
     va_end(arguments);                                     \
     return open_at(folder, path, flags, mode);             \
+  }
+
+#define PGAN_FOPEN(NAME)                                                        \
+  FILE* NAME(const char* path, const char* mode) {                              \
+    if (mode[0] != 'r') return real<decltype(&::fopen)>(#NAME)(path, mode);     \
+    return pass_read<decltype(&::fopen)>("open-read", #NAME, path, path, mode); \
+  }
+#define PGAN_PREAD(NAME)                                                                      \
+  ssize_t NAME(int file, void* bytes, std::size_t count, off_t position) {                    \
+    return pass_read<decltype(&::pread)>("pread", #NAME, file, file, bytes, count, position); \
+  }
+#define PGAN_STAT(NAME, PLACE, STATUS)                                                     \
+  int NAME(PLACE place, struct STATUS* status) noexcept {                                  \
+    return pass_read<int (*)(PLACE, struct STATUS*)>("stat", #NAME, place, place, status); \
+  }
+// Names of an older C library: LibTorch holds std::filesystem as it was compiled for one.
+#define PGAN_XSTAT(NAME, STATUS)                                                              \
+  int NAME(int version, const char* path, struct STATUS* status) noexcept {                   \
+    return pass_read<int (*)(int, const char*, struct STATUS*)>("stat", #NAME, path, version, \
+                                                                path, status);                \
+  }
+#define PGAN_READDIR(NAME, ENTRY)                                                         \
+  struct ENTRY* NAME(DIR* folder) {                                                       \
+    return pass_read<struct ENTRY* (*)(DIR*)>("opendir", #NAME, ::dirfd(folder), folder); \
   }
 
 extern "C" {
@@ -320,6 +205,43 @@ int rmdir(const char* path) noexcept {
 int remove(const char* path) noexcept {  // what std::filesystem::remove calls
   static const auto function = real<decltype(&::remove)>("remove");
   return pass("unlink", path, [&] { return function(path); });
+}
+
+PGAN_FOPEN(fopen)
+PGAN_FOPEN(fopen64)
+PGAN_PREAD(pread)
+PGAN_PREAD(pread64)
+PGAN_XSTAT(__xstat, stat)
+PGAN_XSTAT(__xstat64, stat64)
+PGAN_XSTAT(__lxstat, stat)
+PGAN_XSTAT(__lxstat64, stat64)
+PGAN_STAT(stat, const char*, stat)
+PGAN_STAT(stat64, const char*, stat64)
+PGAN_STAT(lstat, const char*, stat)
+PGAN_STAT(lstat64, const char*, stat64)
+PGAN_STAT(fstat, int, stat)
+PGAN_STAT(fstat64, int, stat64)
+PGAN_READDIR(readdir, dirent)
+PGAN_READDIR(readdir64, dirent64)
+
+ssize_t read(int file, void* bytes, std::size_t count) {
+  return pass_read<decltype(&::read)>("read", "read", file, file, bytes, count);
+}
+
+DIR* opendir(const char* path) {
+  return pass_read<decltype(&::opendir)>("opendir", "opendir", path, path);
+}
+
+DIR* fdopendir(int file) {
+  return pass_read<decltype(&::fdopendir)>("opendir", "fdopendir", file, file);
+}
+
+ssize_t readlink(const char* path, char* target, std::size_t size) noexcept {
+  return pass_read<decltype(&::readlink)>("readlink", "readlink", path, path, target, size);
+}
+
+char* realpath(const char* path, char* resolved) noexcept {
+  return pass_read<decltype(&::realpath)>("readlink", "realpath", path, path, resolved);
 }
 
 }  // extern "C"

@@ -111,6 +111,38 @@ TEST_F(WeightsOfARun, AnOlderCheckpointOfTheRunIsNotGoneOnWithInPlace) {
   EXPECT_EQ(checkpoint::read_weights(branch).images, 240);
 }
 
+TEST_F(WeightsOfARun, NetworksDoNotShrinkNotEvenWithOverride) {
+  const std::string run = copy("shrunk");
+  for (const char* schedule : {"--fade-kimg 9", "--resolution 4"}) {
+    const Outcome outcome = run_command(program("pgan-train") + " --run " + run + " " + schedule +
+                                        " --override --max-steps 20");
+    EXPECT_EQ(outcome.code, 2) << outcome.output;
+    EXPECT_THAT(outcome.output, HasSubstr("has grown to 8x8, and this schedule is at 4x4"));
+  }
+  EXPECT_EQ(run_command(program("pgan-train") + " --run " + run + " --max-steps 18").code, 0);
+}
+
+TEST_F(WeightsOfARun, ARunWhoseCheckpointsAreGoneDoesNotBeginAfresh) {
+  const std::string run = copy("emptied");
+  for (const auto& entry : fs::directory_iterator(run)) {
+    if (entry.path().filename().string().starts_with("images-")) fs::remove_all(entry.path());
+  }
+  const std::string curve = read_file(run + "/stats.jsonl");
+  const Outcome outcome = run_command(mpirun(2) + train(run) + "--max-steps 20");
+  EXPECT_EQ(outcome.code, 4) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("remove the link to begin afresh"));
+  EXPECT_EQ(read_file(run + "/stats.jsonl"), curve);
+}
+
+TEST_F(WeightsOfARun, TheFilesShapeBeatsAPresets) {
+  const Outcome outcome =
+      run_command(program("pgan-train") + " --data " + pack_ + " --run " + (*folder_ / "preset") +
+                  " --preset demo --resolution 8 --max-steps 1 --threads 1 --init-from " +
+                  (*folder_ / "all.safetensors"));
+  EXPECT_EQ(outcome.code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("G 12 of 12 tensors from G, "));
+}
+
 TEST_F(WeightsOfARun, ACheckpointOfANewerProgramIsNotPassedOver) {
   const std::string run = copy("newer");
   const std::string file = fs::canonical(run + "/latest").string() + "/manifest.json";

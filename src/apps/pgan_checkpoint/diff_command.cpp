@@ -72,9 +72,9 @@ void print(const std::string& network, const Difference& difference) {
               static_cast<long long>(difference.common),
               static_cast<long long>(difference.unequal));
   if (difference.unequal > 0) {
-    std::printf("; largest %.3g in %s; L2 of the difference %.3g of the first's",
-                difference.largest, difference.where.c_str(),
-                std::sqrt(difference.squares / difference.reference_squares));
+    std::printf("; largest %.3g in %s", difference.largest, difference.where.c_str());
+    const double ratio = std::sqrt(difference.squares / difference.reference_squares);
+    if (std::isfinite(ratio)) std::printf("; L2 of the difference %.3g of the first's", ratio);
   }
   const std::pair<std::int64_t, const char*> rest[] = {
       {difference.only_first, "only in the first"},
@@ -100,8 +100,10 @@ ExitCode diff_command(const Arguments& arguments) {
   const std::string example = "pgan-checkpoint diff checkpoints/00001 checkpoints/00002";
   require_option("the first checkpoint's folder", first_folder, example);
   require_option("the second checkpoint's folder", second_folder, example);
-  const checkpoint::Found first = checkpoint::open_newest(first_folder);
-  const checkpoint::Found second = checkpoint::open_newest(second_folder);
+  const checkpoint::Found first =
+      checkpoint::open_newest(first_folder, checkpoint::Depth::contents);
+  const checkpoint::Found second =
+      checkpoint::open_newest(second_folder, checkpoint::Depth::contents);
   auto networks = network_sizes(first.manifest);
   networks.merge(network_sizes(second.manifest));
   for (const auto& [network, size] : networks) {

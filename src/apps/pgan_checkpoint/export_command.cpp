@@ -38,7 +38,12 @@ TensorMap in_gan_zoo(const TensorMap& tensors, const std::string& network,
     throw ConfigError("--layout gan-zoo holds one network: give --network G_ema, G or D");
   }
   const bool generator = network != "D";
-  const TensorMap theirs = models::to_gan_zoo({generator, metadata.at("architecture"), tensors});
+  TensorMap theirs;
+  try {
+    theirs = models::to_gan_zoo({generator, metadata.at("architecture"), tensors});
+  } catch (const DataError& error) {
+    throw CheckpointError(error.what());
+  }
   char alpha[32];
   std::snprintf(alpha, sizeof alpha, "%.17g", 1 - weights.growth.alpha);
   metadata = {{"layout", "gan-zoo"},

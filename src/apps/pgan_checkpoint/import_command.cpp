@@ -33,9 +33,9 @@ ExitCode import_command(const Arguments& arguments) {
   checkpoint::write_safetensors(
       out, network.tensors,
       {{"architecture", network.architecture}, {"images", "0"}, {"network", name}});
-  std::printf(
-      "%s: %zu tensors of %s; pgan-train --init-from and pgan-sample --checkpoint take it\n",
-      out.c_str(), network.tensors.size(), name.c_str());
+  std::printf("%s: %zu tensors of %s, for pgan-train --init-from%s\n", out.c_str(),
+              network.tensors.size(), name.c_str(),
+              network.generator ? " and pgan-sample --checkpoint" : "");
   return ExitCode::ok;
 }
 

@@ -80,6 +80,9 @@ void require_place(const std::string& file) {
   std::filesystem::path folder = std::filesystem::path(file).parent_path();
   if (folder.empty()) folder = ".";
   std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored)) {
+    throw ConfigError("--out " + file + " is a folder: expected a file's name");
+  }
   if (!std::filesystem::is_directory(folder, ignored)) {
     throw ConfigError("--out " + file + ": no such folder " + folder.string());
   }

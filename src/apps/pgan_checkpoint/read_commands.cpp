@@ -1,8 +1,11 @@
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
+#include <vector>
 
 #include "apps/pgan_checkpoint/commands.h"
 #include "checkpoint/load.h"
+#include "core/error.h"
 
 namespace pgan::apps {
 namespace {
@@ -29,6 +32,15 @@ void print_texts(const char* title, const std::map<std::string, std::string>& te
     }
     std::printf("  %-24s %s%s\n", name.c_str(), line.c_str(), value.size() > 200 ? "…" : "");
   }
+}
+
+void verify_one(const std::filesystem::path& folder) {
+  const checkpoint::Found found = checkpoint::open_newest(folder);
+  checkpoint::verify(found);
+  std::printf("%s: whole, %zu tensors in %d file%s, %.1f MiB\n", found.folder.c_str(),
+              found.manifest.tensors.size(), found.manifest.ranks,
+              found.manifest.ranks == 1 ? "" : "s",
+              static_cast<double>(found.manifest.bytes()) / kMiB);
 }
 
 }  // namespace
@@ -69,19 +81,29 @@ ExitCode info_command(const Arguments& arguments) {
 ExitCode verify_command(const Arguments& arguments) {
   std::string folder;
   const auto visit = [&](OptionVisitor& visitor) {
-    visitor.field("checkpoint", folder, "a checkpoint's folder, or a run's");
+    visitor.field("checkpoint", folder, "a checkpoint's folder, or a run's: then all of them");
   };
   if (!parse_command(arguments, "pgan-checkpoint verify DIR", visit, {"checkpoint"})) {
     return ExitCode::ok;
   }
   require_option("the checkpoint's folder", folder, "pgan-checkpoint verify checkpoints/00001");
-  const checkpoint::Found found = checkpoint::open_newest(folder);
-  checkpoint::verify(found);
-  std::printf("%s: whole, %zu tensors in %d file%s, %.1f MiB\n", found.folder.c_str(),
-              found.manifest.tensors.size(), found.manifest.ranks,
-              found.manifest.ranks == 1 ? "" : "s",
-              static_cast<double>(found.manifest.bytes()) / kMiB);
-  return ExitCode::ok;
+  std::vector<std::filesystem::path> folders;
+  for (const checkpoint::Listed& one : checkpoint::list(folder)) folders.push_back(one.folder);
+  if (folders.empty()) folders.emplace_back(folder);
+  std::vector<std::string> problems;
+  for (const std::filesystem::path& one : folders) {
+    try {
+      verify_one(one);
+    } catch (const CheckpointError& error) {
+      problems.emplace_back(error.what());
+    }
+  }
+  if (problems.empty()) return ExitCode::ok;
+  const std::string others = folders.size() > 1 ? " (" + std::to_string(problems.size()) + " of " +
+                                                      std::to_string(folders.size()) +
+                                                      " checkpoints are not whole)"
+                                                : "";
+  throw CheckpointError(problems.back() + others);
 }
 
 }  // namespace pgan::apps

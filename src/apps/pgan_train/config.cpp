@@ -18,6 +18,7 @@ namespace {
 constexpr std::string_view kFree[] = {"config",
                                       "run",
                                       "resume",
+                                      "init-from",
                                       "dry-run",
                                       "override",
                                       "preset",
@@ -260,8 +261,15 @@ ResumePoint resume_point(const TrainConfig& config) {
     }
     return {config.resume, fs::exists(config.run) && fs::equivalent(config.resume, config.run)};
   }
-  if (config.run.empty() || !has_checkpoint(config.run)) return {};
-  return {config.run, true};
+  if (config.run.empty()) return {};
+  if (has_checkpoint(config.run)) return {config.run, true};
+  if (const fs::path latest = fs::path(config.run) / "latest"; fs::is_symlink(latest)) {
+    throw CheckpointError(
+        latest.string() + " points to " + fs::read_symlink(latest).string() +
+        ", which is gone: bring the checkpoints back, or remove the link to begin "
+        "afresh");
+  }
+  return {};
 }
 
 OptionValues resolve_values(const Arguments& arguments, int ranks) {
@@ -271,20 +279,20 @@ OptionValues resolve_values(const Arguments& arguments, int ranks) {
   if (const std::string file = given(values, "config"); !file.empty()) {
     merge_under(values, option_set(shape).parse_config(file));
   }
-  if (const std::string preset = given(values, "preset"); !preset.empty()) {
-    merge_under(values, preset_values(*shape.recipe, preset));
-  }
   for (const char* path : {"data", "run", "init-from"}) make_absolute(values, path);
   if (const std::string resume = given(values, "resume"); resume != "auto" && resume != "none") {
     make_absolute(values, "resume");
   }
-  values = normalised(values, model);
   const OptionValues had = begun_with(values, model);
+  if (had.empty()) merge_under(values, values_of_initial(values, *shape.recipe));
+  if (const std::string preset = given(values, "preset"); !preset.empty()) {
+    merge_under(values, preset_values(*shape.recipe, preset));
+  }
+  values = normalised(values, model);
   if (!had.empty() && given(values, "override") != "true") {
     check_same_experiment(values, had, given(values, values.contains("run") ? "run" : "resume"));
   }
   merge_under(values, had);
-  if (had.empty()) merge_under(values, values_of_initial(values, *shape.recipe));
   if (had.empty() && !values.contains("preset") && !values.contains("minibatch")) {
     if (const auto preset = shape.recipe->default_preset(ranks)) {
       merge_under(values, {preset->values.begin(), preset->values.end()});

@@ -17,7 +17,7 @@ ExitCode train_main(const Arguments& arguments, comm::Communicator& host) {
     comm::on_rank_0(host, [&] { std::fputs(train_help(arguments).c_str(), stdout); });
     return ExitCode::ok;
   }
-  watch_stop_signals();
+  watch_stop_signals();  // again: MPI's start may have put its own
   // Rank 0 alone resolves: other hosts may see other files and other environments.
   std::string resolved;
   comm::on_rank_0(
@@ -33,5 +33,6 @@ ExitCode train_main(const Arguments& arguments, comm::Communicator& host) {
 }  // namespace pgan::apps
 
 int main(int argc, char** argv) {
+  pgan::apps::watch_stop_signals();  // first: a signal during the start stops at the first step
   pgan::apps::run_parallel("pgan-train", argc, argv, pgan::apps::train_main);
 }

@@ -47,17 +47,21 @@ nlohmann::ordered_json stats_of(const train::TickInfo& tick) {
 
 }  // namespace
 
-Reporter::Reporter(report::RunFolder folder, report::ProgressMode mode, bool fresh,
-                   const Progress& resumed)
+Reporter::Reporter(report::RunFolder folder, std::shared_ptr<report::WriteQueue> writes,
+                   report::ProgressMode mode, bool fresh, const Progress& resumed)
     : folder_(std::move(folder)),
       line_(mode, stderr),
-      stats_(folder_.stats(), fresh ? -1 : resumed.step),
-      events_(folder_.root(), fresh ? -1 : resumed.images) {
+      fresh_(fresh),
+      writes_(std::move(writes)),
+      files_(new Files{report::StatsFile(folder_.stats(), fresh ? -1 : resumed.step),
+                       report::EventFile(folder_.root(), fresh ? -1 : resumed.images)}),
+      last_tick_step_(files_->stats.last_step()) {
   set_log_hooks([this] { line_.clear(); }, [this] { line_.redraw(); });
 }
 
 Reporter::~Reporter() {
   set_log_hooks(nullptr, nullptr);
+  writes_->post([files = std::move(files_)] {});  // closed where they are written
 }
 
 void Reporter::on_step(const train::TickInfo& so_far) {
@@ -67,18 +71,25 @@ void Reporter::on_step(const train::TickInfo& so_far) {
 void Reporter::on_tick(const train::TickInfo& tick) {
   const report::TickReport line = line_of(tick);
   line_.update(line);
-  log_file_only(report::progress_text(line));
-  const nlohmann::ordered_json stats = stats_of(tick);
-  stats_.append(stats);
-  for (const auto& [name, value] : stats.items()) {
-    const std::string group = tick.losses.contains(name) ? "loss/" : "run/";
-    if (name != "step") events_.scalar(group + name, tick.progress.images, value.get<double>());
-  }
-  events_.flush();
+  writes_->post([files = files_, tick, text = report::progress_text(line)] {
+    log_file_only(text);
+    const nlohmann::ordered_json stats = stats_of(tick);
+    files->stats.append(stats);
+    for (const auto& [name, value] : stats.items()) {
+      const std::string group = tick.losses.contains(name) ? "loss/" : "run/";
+      if (name != "step")
+        files->events.scalar(group + name, tick.progress.images, value.get<double>());
+    }
+    files->events.flush();
+  });
   report::RunStatus status;
   status.progress = tick.progress;
   status.growth = tick.growth;
-  folder_.write_status(status);
+  write_status(status);
+}
+
+void Reporter::write_status(const report::RunStatus& status) {
+  writes_->post([folder = folder_, status] { folder.write_status(status); });
 }
 
 void Reporter::on_growth(const Progress& progress, const Growth& growth) {
@@ -88,22 +99,25 @@ void Reporter::on_growth(const Progress& progress, const Growth& growth) {
 }
 
 void Reporter::on_sample(const Progress& progress, const Growth&, const torch::Tensor& images) {
-  const torch::Tensor sheet = report::make_grid(images);
-  report::write_png(folder_.fakes(progress.images), sheet);
-  events_.image("samples/fakes", progress.images, report::encode_png(sheet), sheet.size(1),
-                sheet.size(0));
-  events_.flush();
+  writes_->post([folder = folder_, files = files_, progress, images] {
+    const torch::Tensor sheet = report::make_grid(images);
+    report::write_png(folder.fakes(progress.images), sheet);
+    files->events.image("samples/fakes", progress.images, report::encode_png(sheet), sheet.size(1),
+                        sheet.size(0));
+    files->events.flush();
+  });
 }
 
 void Reporter::write_reals(const torch::Tensor& images) {
   const torch::Tensor sheet = report::make_grid(images);
   report::write_png(folder_.reals(), sheet);
-  events_.image("samples/reals", 0, report::encode_png(sheet), sheet.size(1), sheet.size(0));
+  if (!fresh_) return;  // an earlier session's curves show them
+  files_->events.image("samples/reals", 0, report::encode_png(sheet), sheet.size(1), sheet.size(0));
 }
 
 void Reporter::write_config(const std::string& ini) {
   report::write_text(folder_.config(), ini);
-  events_.text("config", 0, "```\n" + ini + "```");
+  if (fresh_) files_->events.text("config", 0, "```\n" + ini + "```");
 }
 
 void Reporter::end_line() {

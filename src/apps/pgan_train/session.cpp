@@ -1,5 +1,6 @@
 #include "apps/pgan_train/session.h"
 
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -30,27 +31,7 @@ namespace pgan::apps {
 namespace fs = std::filesystem;
 namespace {
 
-std::string ini_text(const OptionValues& lasting) {
-  std::string text =
-      "# Options of this run, resolved. Use: pgan-train --config THIS_FILE --run NEW_FOLDER\n";
-  for (const auto& [name, value] : lasting) {
-    if (!value.empty()) text += name + " = " + value + "\n";
-  }
-  return text;
-}
-
-/// A folder with other things in it is no place for a run.
-void refuse_foreign_folder(const report::RunFolder& folder) {
-  if (!fs::exists(folder.root())) return;
-  if (!fs::is_directory(folder.root())) {
-    throw ConfigError("--run " + folder.root().string() +
-                      " is a file: expected a run's folder or a new name");
-  }
-  if (fs::is_empty(folder.root()) || fs::exists(folder.config()) || fs::exists(folder.lock()))
-    return;
-  throw ConfigError("--run " + folder.root().string() +
-                    " holds other things and no run (no config.ini): choose a new or empty folder");
-}
+constexpr auto kLongestFlush = std::chrono::seconds(5);
 
 /// Everything of a run that is alive while it trains. Members in order of construction.
 class Session {
@@ -66,7 +47,6 @@ class Session {
   void open_run();
   void start_reports(const std::optional<checkpoint::Found>& found, bool same_run);
   ResumePoint agreed_resume_point();
-  void check_data(const checkpoint::Found& found);
   void fill(train::Trainer& trainer, const std::optional<checkpoint::Found>& found, bool same_run);
   checkpoint::Rating rating() const;
   checkpoint::Manifest manifest() const;
@@ -85,16 +65,22 @@ class Session {
   torch::Dtype dtype_ = torch::kFloat32;
   std::int64_t threads_ = 1, group_limit_ = 1;
   report::RunFolder folder_{fs::path()};
-  std::unique_ptr<report::RunLock> lock_;
+  /// Never let go but by the end of the process: a save's thread may still be at work in the
+  /// folder.
+  report::RunLock* lock_ = nullptr;
+  std::shared_ptr<report::WriteQueue> writes_ = std::make_shared<report::WriteQueue>();
   TensorMap first_weights_;  // of --init-from, until they are taken
-  Progress progress_;        // for status.json when the run fails
+  std::string initial_summary_;
+  Progress progress_;  // for status.json when the run fails
   std::unique_ptr<Reporter> reporter_;
 };
 
 void Session::open_data() {
   comm::together(host_, [this] {
     if (config_.data.empty()) {
-      throw ConfigError("--data is missing: give the folder of a pack (pgan-data pack makes one)");
+      const bool typed = !config_.run.empty() && !fs::exists(config_.run);
+      throw ConfigError((typed ? "there is no run at " + config_.run + ", and " : std::string()) +
+                        "--data is missing: give the folder of a pack (pgan-data pack makes one)");
     }
     pack_ = data::Pack::open(config_.data);
     if (config_.schedule.resolution == 0)
@@ -155,7 +141,7 @@ void Session::open_run() {
       refuse_foreign_folder(folder_);
       folder_.create();
     }
-    lock_ = std::make_unique<report::RunLock>(folder_);
+    lock_ = new report::RunLock(folder_);
     folder_.clear_temporaries();
     log_to_file(folder_.log());
   });
@@ -185,31 +171,26 @@ ResumePoint Session::agreed_resume_point() {
   return point;
 }
 
-void Session::check_data(const checkpoint::Found& found) {
-  comm::agree(host_, [&] {
-    const auto before = found.manifest.extra.find("data");
-    if (before == found.manifest.extra.end() || before->second == data_identity(*pack_) ||
-        config_.override_run)
-      return;
-    throw ConfigError(
-        found.folder.string() + " was trained on another pack than " + config_.data +
-        " (other images): give the run's --data, choose another --run, or insist with --override");
-  });
-}
-
 void Session::start_reports(const std::optional<checkpoint::Found>& found, bool same_run) {
   comm::on_rank_0(host_, [&] {
     const Progress progress = found ? found->manifest.progress : Progress{};
     reporter_ = std::make_unique<Reporter>(
-        folder_, report::resolve_progress(config_.progress, stderr), !same_run, progress);
+        folder_, writes_, report::resolve_progress(config_.progress, stderr), !same_run, progress);
     reporter_->write_config(ini_text(lasting_));
     report::write_text(folder_.env(), environment_json(host_, device_, threads_) + "\n");
     report::RunStatus status;
     status.progress = progress;
+    status.growth = found ? found->manifest.growth : schedule_->growth_at(0);
     folder_.write_status(status);
     log_info("run " + folder_.root().string() + ": " + std::to_string(host_.size()) + " rank(s), " +
              std::to_string(threads_) + " thread(s) each, device " + device_.str() +
              ", transport " + std::string(host_.name()));
+    if (!initial_summary_.empty()) log_info("starting from " + initial_summary_);
+    if (found && same_run && config_.resume != "auto" &&
+        fs::weakly_canonical(config_.resume).string().find(folder_.root().string()) != 0) {
+      log_info("the run has checkpoints of its own: --resume " + config_.resume +
+               " was for its beginning");
+    }
     if (found) {
       log_info("resuming from " + found->folder.string() +
                report::text_of(" at kimg %.3f, step %lld",
@@ -234,8 +215,16 @@ void Session::fill(train::Trainer& trainer, const std::optional<checkpoint::Foun
 
 checkpoint::Rating Session::rating() const {
   if (config_.store.keep_best.empty()) return nullptr;
-  return [ratings = report::Ratings(folder_, config_.store.keep_best)](std::int64_t images) {
-    return ratings.at(images);
+  return [ratings = report::Ratings(folder_, config_.store.keep_best),
+          metric = config_.store.keep_best,
+          told = std::make_shared<bool>(false)](std::int64_t images) {
+    const auto value = ratings.at(images);
+    if (!value && !std::exchange(*told, true)) {
+      log_warning("--keep-best " + metric +
+                  ": no such field in metrics.jsonl or stats.jsonl up to " +
+                  checkpoint::folder_name(images) + "; nothing is kept for it so far");
+    }
+    return value;
   };
 }
 
@@ -243,12 +232,24 @@ ExitCode Session::train() {
   const auto recipe = make_recipe();
   checkpoint::Store store(
       folder_.root(), host_, config_.store,
-      {.rating = rating(), .before_commit = [folder = folder_] { folder.sync(); }});
+      {.rating = rating(), .before_commit = [folder = folder_, writes = writes_] {
+         writes->flush(kLongestFlush);
+         folder.sync();
+       }});
   std::optional<checkpoint::Found> found;
   const ResumePoint point = agreed_resume_point();
-  if (!point.folder.empty()) found = checkpoint::find_newest(point.folder, host_);
+  if (!point.folder.empty()) {
+    found = checkpoint::find_newest(point.folder, host_);
+    if (!found) {
+      throw comm::AgreedError(ExitCode::checkpoint, "the checkpoints of " + point.folder +
+                                                        " were there and are gone: check the disk");
+    }
+  }
   if (found) {
-    check_data(*found);
+    comm::agree(host_, [&] {
+      if (!config_.override_run) check_data(*found, *pack_, config_.data);
+      check_growth(*found, *schedule_);
+    });
     threads_ = threads_to_keep(*found, config_.threads, threads_, host_);
     at::set_num_threads(static_cast<int>(threads_));
   }
@@ -293,12 +294,12 @@ ExitCode Session::train() {
   }
 }
 
+/// The last word, after all that is still being written; bounded, since the disk may be what
+/// failed.
 void Session::write_status(const report::RunStatus& status) const {
-  try {
-    folder_.write_status(status);
-  } catch (...) {
-    log_warning(current_failure().message);  // how the run itself ended matters more
-  }
+  writes_->post([folder = folder_, status] { folder.write_status(status); });
+  if (!writes_->flush(kLongestFlush))
+    std::fputs("pgan-train: warning: the disk of the run's folder does not answer\n", stderr);
 }
 
 void Session::report_failure() const {
@@ -342,7 +343,9 @@ ExitCode Session::run() {
   if (!config_.init_from.empty() && agreed_resume_point().folder.empty()) {
     const auto grown = make_recipe();
     grown->grow({schedule_->final_resolution(), 1.0});
-    first_weights_ = first_weights(config_, *grown, host_);
+    train::InitialWeights initial = first_weights(config_, *grown, host_);
+    first_weights_ = std::move(initial.tensors);
+    initial_summary_ = config_.init_from + ": " + initial.summary;
   }
   if (config_.dry_run) {
     const auto recipe = make_recipe();

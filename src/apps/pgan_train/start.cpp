@@ -2,16 +2,16 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <vector>
 
 #include "apps/pgan_train/machine.h"
 #include "checkpoint/weights.h"
 #include "comm/agree.h"
 #include "comm/together.h"
-#include "core/log.h"
-#include "train/initial_weights.h"
 
 namespace pgan::apps {
+namespace fs = std::filesystem;
 namespace {
 
 /// 40 at most.
@@ -36,8 +36,8 @@ torch::Tensor first_reals(const data::Pack& pack, std::int64_t resolution,
   return reals;
 }
 
-TensorMap first_weights(const TrainConfig& config, models::Recipe& grown,
-                        comm::Communicator& host) {
+train::InitialWeights first_weights(const TrainConfig& config, models::Recipe& grown,
+                                    comm::Communicator& host) {
   const checkpoint::Weights weights = checkpoint::read_weights(config.init_from, host);
   train::InitialWeights initial;
   comm::agree(host, [&] {
@@ -47,8 +47,7 @@ TensorMap first_weights(const TrainConfig& config, models::Recipe& grown,
     }
     initial = train::initial_weights(weights, grown, config.init_from);
   });
-  if (host.rank() == 0) log_info("starting from " + config.init_from + ": " + initial.summary);
-  return std::move(initial.tensors);
+  return initial;
 }
 
 std::string data_identity(const data::Pack& pack) {
@@ -56,6 +55,45 @@ std::string data_identity(const data::Pack& pack) {
   for (const data::PackShard& shard : pack.info().levels.front().shards)
     identity += ":" + shard.file.xxh3;
   return identity;
+}
+
+void refuse_foreign_folder(const report::RunFolder& folder) {
+  if (!fs::exists(folder.root())) return;
+  if (!fs::is_directory(folder.root())) {
+    throw ConfigError("--run " + folder.root().string() +
+                      " is a file: expected a run's folder or a new name");
+  }
+  if (fs::is_empty(folder.root()) || fs::exists(folder.config()) || fs::exists(folder.lock()))
+    return;
+  throw ConfigError("--run " + folder.root().string() +
+                    " holds other things and no run (no config.ini): choose a new or empty folder");
+}
+
+std::string ini_text(const OptionValues& lasting) {
+  std::string text =
+      "# Options of this run, resolved. Use: pgan-train --config THIS_FILE --run NEW_FOLDER\n";
+  for (const auto& [name, value] : lasting) {
+    if (!value.empty()) text += name + " = " + value + "\n";
+  }
+  return text;
+}
+
+void check_data(const checkpoint::Found& found, const data::Pack& pack, const std::string& path) {
+  const auto before = found.manifest.extra.find("data");
+  if (before == found.manifest.extra.end() || before->second == data_identity(pack)) return;
+  throw ConfigError(found.folder.string() + " was trained on another pack than " + path +
+                    " (other images): give the run's --data, choose another --run, or insist with "
+                    "--override");
+}
+
+void check_growth(const checkpoint::Found& found, const train::Schedule& schedule) {
+  const checkpoint::Manifest& manifest = found.manifest;
+  const Growth next = schedule.growth_at(manifest.progress.images);
+  if (next.resolution >= manifest.growth.resolution) return;
+  const auto side = [](std::int64_t r) { return std::to_string(r) + "x" + std::to_string(r); };
+  throw ConfigError(found.folder.string() + " has grown to " + side(manifest.growth.resolution) +
+                    ", and this schedule is at " + side(next.resolution) +
+                    " by then: give the run's schedule, or begin a new run with --init-from");
 }
 
 std::int64_t threads_to_keep(const checkpoint::Found& found, std::int64_t asked, std::int64_t here,

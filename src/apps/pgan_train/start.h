@@ -7,6 +7,9 @@
 #include "comm/communicator.h"
 #include "data/pack.h"
 #include "models/recipe.h"
+#include "report/run_folder.h"
+#include "train/initial_weights.h"
+#include "train/schedule.h"
 
 namespace pgan::apps {
 
@@ -17,10 +20,24 @@ torch::Tensor first_reals(const data::Pack& pack, std::int64_t resolution,
 
 /// Collective: the weights that --init-from names, fitted to the model. grown: at its final
 /// resolution. Throws comm::AgreedError.
-TensorMap first_weights(const TrainConfig& config, models::Recipe& grown, comm::Communicator& host);
+train::InitialWeights first_weights(const TrainConfig& config, models::Recipe& grown,
+                                    comm::Communicator& host);
 
 /// Names a pack's contents, wherever it lies: its 4x4 level's checksums and count.
 std::string data_identity(const data::Pack& pack);
+
+/// A folder with other things in it is no place for a run. Throws ConfigError.
+void refuse_foreign_folder(const report::RunFolder& folder);
+
+/// Text of a run's config.ini.
+std::string ini_text(const OptionValues& lasting);
+
+/// Throws ConfigError when a run was trained on other images than these.
+void check_data(const checkpoint::Found& found, const data::Pack& pack, const std::string& path);
+
+/// Networks do not shrink, not even with --override: what was saved then would fit neither
+/// schedule. Throws ConfigError.
+void check_growth(const checkpoint::Found& found, const train::Schedule& schedule);
 
 /// CPU threads for a resumed run. Other counts give other bits: on a machine of as many cores and
 /// with as many ranks a run keeps what it was begun with, unless told otherwise. asked: --threads;
