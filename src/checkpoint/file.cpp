@@ -142,8 +142,12 @@ InputFile::InputFile(std::filesystem::path file) : file_(std::move(file)) {
   descriptor_ = ::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor_ < 0) fail_to_read("cannot open", file_, errno);
   struct stat status {};
-  const bool regular = ::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode);
-  if (!regular) {
+  if (::fstat(descriptor_, &status) != 0) {
+    const int error_number = errno;
+    ::close(descriptor_);
+    fail_to_read("cannot look at", file_, error_number);
+  }
+  if (!S_ISREG(status.st_mode)) {
     ::close(descriptor_);
     throw CheckpointError("cannot read " + file_.string() + ": not a regular file");
   }

@@ -158,7 +158,9 @@ std::optional<Found> first_whole(const std::vector<fs::path>& folders, bool spea
       folders.size() > 1
           ? " (and none of the " + std::to_string(folders.size() - 1) + " older ones is whole)"
           : "";
-  throw CheckpointError("no whole checkpoint: " + problems.front() + others);
+  throw CheckpointError(
+      (folders.size() > 1 ? "no whole checkpoint: " : "not a whole checkpoint: ") +
+      problems.front() + others);
 }
 
 }  // namespace

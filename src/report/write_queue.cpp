@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -14,6 +15,7 @@ namespace pgan::report {
 namespace {
 
 constexpr std::size_t kMostWaiting = 1000;
+constexpr auto kSayAgain = std::chrono::minutes(10);
 constexpr auto kLongestGoodbye = std::chrono::seconds(10);
 
 }  // namespace
@@ -37,7 +39,7 @@ WriteQueue::~WriteQueue() {
 }
 
 void WriteQueue::run(const std::shared_ptr<State>& state) {
-  bool failing = false;
+  std::map<std::string, std::chrono::steady_clock::time_point> told;
   std::unique_lock lock(state->mutex);
   for (;;) {
     state->changed.wait(lock, [&] { return state->ended || !state->waiting.empty(); });
@@ -48,10 +50,14 @@ void WriteQueue::run(const std::shared_ptr<State>& state) {
     lock.unlock();
     try {
       work();
-      failing = false;
     } catch (...) {
-      if (!failing) log_warning(current_failure().message + "; training goes on");
-      failing = true;
+      const std::string message = current_failure().message;
+      const auto now = std::chrono::steady_clock::now();
+      const auto before = told.find(message);
+      if (before == told.end() || now - before->second > kSayAgain) {
+        told[message] = now;
+        log_warning(message + "; training goes on");
+      }
     }
     work = nullptr;  // what it captured is let go on this thread
     lock.lock();

@@ -7,7 +7,7 @@ namespace pgan::report {
 
 /// Writes reports on a thread of its own, in order, so that training does not wait on a disk.
 ///
-/// What fails is a warning, once until something succeeds again: a curve is not worth a run. Any
+/// What fails is a warning, the same one at most every 10 minutes: a curve is not worth a run. Any
 /// thread may post.
 class WriteQueue {
  public:

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <random>
+#include <thread>
 
 #include "faults/jobs.h"
 #include "faults/processes.h"
@@ -140,15 +141,30 @@ class CampaignTest : public ::testing::Test {
     tally_.slowest_end = std::max(tally_.slowest_end, end_seconds);
   }
 
+  /// Until the log says that this session's ranks are up; a job that ends before is seen later.
+  void wait_for_training(const std::string& run, std::size_t log_before) const {
+    const JobClock::time_point start = JobClock::now();
+    while (seconds_since(start) < kLongestJob) {
+      const std::string log = read_file(run + "/log.txt");
+      if (log.size() > log_before && log.find(" run ", log_before) != std::string::npos) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  }
+
   /// One start. Whether the run reached its end; `may_kill` false: it must.
   bool start_once(const std::string& run, bool may_kill) {
     const std::size_t log_before = read_file(run + "/log.txt").size();
     const auto names = checkpoints_of(run);
     const std::int64_t left = kSteps - (names.empty() ? 0 : step_of(names.back()));
-    const double usual = start_seconds_ + static_cast<double>(left) * step_seconds_;
-    const double moment = std::uniform_real_distribution<double>(0, 1.1 * usual)(random_);
-    const JobClock::time_point start = JobClock::now();
+    const double training = 1.1 * static_cast<double>(left) * step_seconds_;
+    // One in four anywhere from the start on; the others once training has begun, however long a
+    // busy machine takes until then.
+    const bool from_start = random_() % 4 == 0;
+    const double moment = std::uniform_real_distribution<double>(
+        0, training + (from_start ? start_seconds_ : 0))(random_);
     SessionJob running(command(run), output_);
+    if (may_kill && !from_start) wait_for_training(run, log_before);
+    const JobClock::time_point start = JobClock::now();
     const double limit = may_kill ? moment : kLongestJob;
     if (running.wait_until(start + std::chrono::microseconds(static_cast<long>(limit * 1e6)))) {
       EXPECT_EQ(running.code(), 0) << read_file(output_);

@@ -212,7 +212,7 @@ TEST_F(DiskErrorsTest, AFolderThatHangsEndsTheRunWhenTheDrainTimeoutIsOver) {
 
 TEST_F(DiskErrorsTest, DivergenceWhileASaveHangsStillEndsTheJob) {
   const Outcome outcome = go_on("rank=0 call=fsync match=images- nth=1 do=hang", kLong,
-                                " --drain-timeout 3 --override --learning-rate 1e30");
+                                " --drain-timeout 3 --override --learning-rate 1e9");
   expect_failed_in_order(outcome, 6);
   expect_resumes();
 }

@@ -74,7 +74,8 @@ TEST_F(WeightsOfARun, FitALowerAndAHigherFinalResolution) {
   const std::string low = *folder_ / "low", high = *folder_ / "high";
   Outcome outcome = run_command(train(low) + "--resolution 4 --max-steps 1 --init-from " + file);
   ASSERT_EQ(outcome.code, 0) << outcome.output;
-  EXPECT_THAT(outcome.output, HasSubstr("D 0 of 8 tensors, G 6 of 6 tensors from G_ema"));
+  EXPECT_THAT(outcome.output,
+              HasSubstr("D 0 of 8 tensors (begins at random), G 6 of 6 tensors from G_ema"));
   EXPECT_EQ(checkpoint::read_weights(low).growth.resolution, 4);
   outcome = run_command(train(high) + "--resolution 16 --max-steps 5 --init-from " + file);
   ASSERT_EQ(outcome.code, 0) << outcome.output;
@@ -92,7 +93,7 @@ TEST_F(WeightsOfARun, OtherShapesAndOtherFilesAreRefused) {
   };
   const std::string file = *folder_ / "all.safetensors";
   expect("--fmap-max 4 --fmap-base 64 --init-from " + file, 2, "does not fit");
-  expect("--init-from " + (*folder_ / "nowhere.safetensors"), 4, "nowhere.safetensors");
+  expect("--init-from " + (*folder_ / "nowhere.safetensors"), 2, "nowhere.safetensors");
   expect("--init-from " + pack_ + "/r0004-00000.tar", 4, "safetensors");
   expect("--init-from " + pack_, 4, "no checkpoint in");
 }
@@ -113,7 +114,7 @@ TEST_F(WeightsOfARun, AnOlderCheckpointOfTheRunIsNotGoneOnWithInPlace) {
 
 TEST_F(WeightsOfARun, NetworksDoNotShrinkNotEvenWithOverride) {
   const std::string run = copy("shrunk");
-  for (const char* schedule : {"--fade-kimg 9", "--resolution 4"}) {
+  for (const char* schedule : {"--stable-kimg 9", "--resolution 4"}) {
     const Outcome outcome = run_command(program("pgan-train") + " --run " + run + " " + schedule +
                                         " --override --max-steps 20");
     EXPECT_EQ(outcome.code, 2) << outcome.output;
