@@ -12,6 +12,9 @@ Installs what is missing, builds everything (launch/install.sh --tests) and runs
   tests/run.sh -R pack              only tests whose name contains "pack"
   tests/run.sh --output-junit FILE  also write the results as JUnit XML
 
+The tests with the label faults kill, starve and damage runs; longer: PGAN_FAULT_KILLS=200,
+PGAN_FAULT_CORRUPTIONS=1000, PGAN_FAULTS_ALL=1.
+
 Environment: CI=true makes warnings errors; PGAN_INSTALL_ARGS is passed to install.sh (--user);
 PGAN_TEST_DATA is a folder of real images (default: ../shared/data; tests without it are skipped).
 Exit status: 0 when every test passed.
