@@ -29,12 +29,15 @@ TEST(WriteQueue, writes_in_order_and_goes_on_after_a_failure) {
 
 TEST(WriteQueue, does_not_make_its_owner_wait_for_a_disk_that_hangs) {
   const auto gate = std::make_shared<std::promise<void>>();
+  const auto started = std::make_shared<std::promise<void>>();
   const auto done = std::make_shared<std::atomic<int>>(0);
   WriteQueue queue;
-  queue.post([wait = gate->get_future().share(), done] {
+  queue.post([wait = gate->get_future().share(), started, done] {
+    started->set_value();
     wait.wait();
     ++*done;
   });
+  started->get_future().wait();  // it waits no more in the queue
   for (int i = 0; i < 2000; ++i) queue.post([done] { ++*done; });
   EXPECT_FALSE(queue.flush(20ms));
   EXPECT_EQ(*done, 0);
