@@ -1,7 +1,9 @@
 # Which CUDA and NCCL belong to LibTorch, from their headers; neither is linked: libtorch_cuda is opened at
 # run time (src/core/device.cpp), and brings them in.
 #
-# Output: PGAN_USE_CUDA, PGAN_CUDA_VERSION, PGAN_NCCL_VERSION ("none" where there is none).
+# Output: PGAN_USE_CUDA, PGAN_CUDA_VERSION, PGAN_NCCL_VERSION ("none" where there is none), and where nccl.h
+# can be compiled PGAN_HAVE_NCCL_H with PGAN_NCCL_INCLUDE_DIRS.
+include(CheckCXXSourceCompiles)
 find_file(NCCL_HEADER nccl.h
   HINTS ${PGAN_LIBTORCH}/../nvidia/nccl/include $ENV{NCCL_HOME}/include /usr/local/cuda/include)
 find_file(CUDART_HEADER cuda_runtime_api.h
@@ -36,6 +38,23 @@ if(NOT PGAN_CUDA STREQUAL "OFF" AND PGAN_LIBTORCH_HAS_CUDA)
   endforeach()
   if(_nccl_MAJOR GREATER 0)
     set(PGAN_NCCL_VERSION ${_nccl_MAJOR}.${_nccl_MINOR}.${_nccl_PATCH})
+    # Of CUDA's headers nccl.h needs one name and a version. The wheels' own are not complete without those of
+    # the compiler (crt/host_defines.h), so these take their place.
+    set(_stead ${CMAKE_BINARY_DIR}/generated/nccl_cuda)
+    file(CONFIGURE OUTPUT ${_stead}/cuda_runtime.h CONTENT
+      "#pragma once\n#include <stddef.h>\n#define CUDART_VERSION ${_cuda}\ntypedef struct CUstream_st* cudaStream_t;\n")
+    foreach(_part fp16 bf16 fp8)
+      file(CONFIGURE OUTPUT ${_stead}/cuda_${_part}.h CONTENT "#pragma once\n")
+    endforeach()
+    get_filename_component(_nccl_dir ${NCCL_HEADER} DIRECTORY)
+    set(PGAN_NCCL_INCLUDE_DIRS ${_stead} ${_nccl_dir})
+    set(CMAKE_REQUIRED_INCLUDES ${PGAN_NCCL_INCLUDE_DIRS})
+    check_cxx_source_compiles("#include <nccl.h>\nint main() { return ncclSuccess; }" PGAN_HAVE_NCCL_H)
+    unset(CMAKE_REQUIRED_INCLUDES)
+    if(NOT PGAN_HAVE_NCCL_H)
+      message(WARNING "${NCCL_HEADER} does not compile (CMakeFiles/CMakeError.log): the declarations of "
+                      "src/comm/nccl_api.h are not compared with it")
+    endif()
   endif()
 endif()
 if(PGAN_CUDA STREQUAL "ON" AND NOT PGAN_USE_CUDA)

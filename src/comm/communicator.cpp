@@ -19,13 +19,30 @@ void Communicator::check(const torch::Tensor& buffer, const char* operation) con
     case torch::kInt32:
     case torch::kInt64:
     case torch::kUInt8:
+    case torch::kBFloat16:
       break;
     default:
       fail(std::string("no such dtype: ") + c10::toString(buffer.scalar_type()));
   }
 }
 
-std::unique_ptr<Work> Communicator::all_reduce(torch::Tensor& buffer, ReduceOp op) {
+void Communicator::set_activity(std::string what) {
+  const std::lock_guard lock(activity_mutex_);
+  activity_ = {std::move(what), std::chrono::steady_clock::now()};
+}
+
+Communicator::Activity Communicator::activity() const {
+  const std::lock_guard lock(activity_mutex_);
+  return activity_;
+}
+
+std::string Communicator::call() const {
+  return operation_ + " (" + activity().what + ")";
+}
+
+std::unique_ptr<Work> Communicator::all_reduce(torch::Tensor& buffer, ReduceOp op,
+                                               std::string what) {
+  operation_ = std::move(what);
   check(buffer, "all_reduce");
   if (op == ReduceOp::mean && !buffer.is_floating_point()) {
     throw Error(ExitCode::internal, "all_reduce: mean of whole numbers");
@@ -34,6 +51,7 @@ std::unique_ptr<Work> Communicator::all_reduce(torch::Tensor& buffer, ReduceOp o
 }
 
 std::unique_ptr<Work> Communicator::broadcast(torch::Tensor& buffer, int root) {
+  operation_ = "broadcast";
   check(buffer, "broadcast");
   if (root < 0 || root >= size())
     throw Error(ExitCode::internal, "broadcast: no rank " + std::to_string(root));
@@ -41,6 +59,7 @@ std::unique_ptr<Work> Communicator::broadcast(torch::Tensor& buffer, int root) {
 }
 
 std::unique_ptr<Work> Communicator::all_gather(const torch::Tensor& part, torch::Tensor& whole) {
+  operation_ = "all_gather";
   check(part, "all_gather");
   check(whole, "all_gather");
   if (whole.numel() != part.numel() * size() || whole.scalar_type() != part.scalar_type()) {

@@ -6,5 +6,7 @@ namespace pgan::comm {
 
 std::unique_ptr<Communicator> make_self(torch::Device device);
 std::unique_ptr<Communicator> make_mpi(torch::Device device);
+std::unique_ptr<Communicator> make_nccl(torch::Device device, Communicator* host,
+                                        double timeout_seconds);
 
 }  // namespace pgan::comm

@@ -5,14 +5,16 @@
 #include <cstring>
 
 #include "comm/makers.h"
+#include "comm/nccl_api.h"
 #include "core/launcher.h"
 
 namespace pgan::comm {
 namespace {
 
 constexpr Transport kTransports[] = {
-    {"self", make_self},
-    {"mpi", make_mpi},
+    {"self", [](torch::Device device, Communicator*, double) { return make_self(device); }},
+    {"mpi", [](torch::Device device, Communicator*, double) { return make_mpi(device); }},
+    {"nccl", make_nccl},
 };
 
 /// Value of an environment variable as a count, 0 when unset or no number.
@@ -64,6 +66,13 @@ std::unique_ptr<Communicator> open_host() {
   auto host = make_mpi(torch::kCPU);
   check_promise(host->size());
   return host;
+}
+
+std::unique_ptr<Communicator> open_device(torch::Device device, Communicator& host,
+                                          double timeout_seconds) {
+  if (device.is_cpu()) return nullptr;
+  const bool alone = host.size() == 1 && find_nccl().get_version == nullptr;
+  return alone ? make_self(device) : make_nccl(device, &host, timeout_seconds);
 }
 
 }  // namespace pgan::comm

@@ -9,9 +9,6 @@
 
 namespace pgan::comm {
 
-/// Longest wait for another rank until Communicator::set_timeout says otherwise.
-inline constexpr double kDefaultTimeoutSeconds = 600;
-
 struct CommOptions {
   double timeout_seconds = kDefaultTimeoutSeconds;
   void visit(OptionVisitor& visitor);
@@ -21,10 +18,18 @@ struct CommOptions {
 /// One row of the table in transports.cpp.
 struct Transport {
   std::string_view name;
-  /// Throws CommError or ConfigError when the transport cannot start.
-  std::unique_ptr<Communicator> (*make)(torch::Device device);
+  std::unique_ptr<Communicator> (*maker)(torch::Device device, Communicator* host,
+                                         double timeout_seconds);
+
+  /// host: the transport over host memory between the same ranks, which "nccl" starts from and
+  /// keeps a reference to; null for one that is itself of the host. Throws CommError or ConfigError
+  /// when the transport cannot start.
+  std::unique_ptr<Communicator> make(torch::Device device, Communicator* host = nullptr,
+                                     double timeout_seconds = kDefaultTimeoutSeconds) const {
+    return maker(device, host, timeout_seconds);
+  }
 };
-/// "self" (one rank, any device) and "mpi" (CPU tensors).
+/// "self" (one rank, any device), "mpi" (CPU tensors) and "nccl" (CUDA tensors).
 std::span<const Transport> transports();
 
 /// The communicator over host memory: "mpi" under a launcher (mpirun, srun), else "self".
@@ -32,6 +37,15 @@ std::span<const Transport> transports();
 /// Throws ConfigError when the launcher promises more ranks than MPI sees (SLURM_NTASKS or
 /// OMPI_COMM_WORLD_SIZE): every process would otherwise train alone, in the same folder.
 std::unique_ptr<Communicator> open_host();
+
+/// Collective: the communicator for tensors on device, between the ranks of host: "nccl" for a GPU
+/// (one rank without any NCCL: "self"), null for the CPU, where host itself serves.
+///
+/// Makes device the calling thread's current one. Keeps a reference to host. Throws AgreedError
+/// when two ranks would share a GPU or NCCL's version does not fit, CommError when a rank does not
+/// come.
+std::unique_ptr<Communicator> open_device(torch::Device device, Communicator& host,
+                                          double timeout_seconds);
 
 /// Of the MPI library loaded, e.g. "Open MPI v4.1.4".
 std::string mpi_version();

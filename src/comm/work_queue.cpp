@@ -1,60 +1,102 @@
 #include "comm/work_queue.h"
 
-namespace pgan::comm {
-namespace {
+#include <cstdint>
+#include <utility>
 
-class QueuedWork : public Work {
+namespace pgan::comm {
+
+struct WorkQueue::Shared {
+  std::mutex mutex;
+  std::condition_variable posted, finished;
+  std::deque<std::function<void()>> tasks;
+  std::uint64_t last_posted = 0, last_done = 0;  // tasks are numbered from 1
+  std::exception_ptr failed;
+  std::uint64_t first_failed = 0;
+  bool stopping = false, running = false;
+
+  /// With the mutex held.
+  void note_failure(std::exception_ptr error) {
+    if (failed) return;
+    failed = std::move(error);
+    first_failed = last_done + 1;
+  }
+};
+
+class WorkQueue::Ticket : public Work {
  public:
-  explicit QueuedWork(std::future<void> done) : done_(std::move(done)) {}
+  Ticket(std::shared_ptr<Shared> shared, std::uint64_t number)
+      : shared_(std::move(shared)), number_(number) {}
   void wait() override {
-    if (done_.valid()) done_.get();
+    std::unique_lock lock(shared_->mutex);
+    shared_->finished.wait(lock, [this] { return shared_->last_done >= number_ || failed(); });
+    if (failed()) std::rethrow_exception(shared_->failed);
   }
 
  private:
-  std::future<void> done_;
+  bool failed() const { return shared_->failed && number_ >= shared_->first_failed; }
+  std::shared_ptr<Shared> shared_;
+  std::uint64_t number_;
 };
 
-}  // namespace
-
-WorkQueue::WorkQueue() : worker_([this] { run(); }) {}
+WorkQueue::WorkQueue()
+    : shared_(std::make_shared<Shared>()), worker_([shared = shared_] { run(shared); }) {}
 
 WorkQueue::~WorkQueue() {
+  bool hangs = false;
   {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
+    const std::lock_guard lock(shared_->mutex);
+    shared_->stopping = true;
+    hangs = shared_->failed && shared_->running;
   }
-  posted_.notify_one();
-  worker_.join();
+  shared_->posted.notify_one();
+  if (hangs) {
+    worker_.detach();
+  } else {
+    worker_.join();
+  }
 }
 
 std::unique_ptr<Work> WorkQueue::post(std::function<void()> task) {
-  std::packaged_task<void()> packaged([this, task = std::move(task)] {
-    if (failed_) std::rethrow_exception(failed_);
-    try {
-      task();
-    } catch (...) {
-      failed_ = std::current_exception();
-      throw;
-    }
-  });
-  auto work = std::make_unique<QueuedWork>(packaged.get_future());
-  {
-    std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(packaged));
-  }
-  posted_.notify_one();
-  return work;
+  const std::lock_guard lock(shared_->mutex);
+  shared_->tasks.push_back(std::move(task));
+  shared_->posted.notify_one();
+  return std::make_unique<Ticket>(shared_, ++shared_->last_posted);
 }
 
-void WorkQueue::run() {
+void WorkQueue::fail(std::exception_ptr error) {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->note_failure(std::move(error));
+  shared_->finished.notify_all();
+}
+
+bool WorkQueue::has_failed() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->failed != nullptr;
+}
+
+void WorkQueue::run(const std::shared_ptr<Shared>& shared) {
+  std::unique_lock lock(shared->mutex);
   for (;;) {
-    std::unique_lock lock(mutex_);
-    posted_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
-    if (tasks_.empty()) return;
-    std::packaged_task<void()> task = std::move(tasks_.front());
-    tasks_.pop_front();
-    lock.unlock();
-    task();
+    shared->posted.wait(lock, [&] { return shared->stopping || !shared->tasks.empty(); });
+    if (shared->tasks.empty()) return;
+    std::function<void()> task = std::move(shared->tasks.front());
+    shared->tasks.pop_front();
+    if (!shared->failed) {
+      shared->running = true;
+      lock.unlock();
+      std::exception_ptr error;
+      try {
+        task();
+      } catch (...) {
+        error = std::current_exception();
+      }
+      task = nullptr;  // lets go of its tensors before anybody is told
+      lock.lock();
+      shared->running = false;
+      if (error) shared->note_failure(error);
+    }
+    ++shared->last_done;
+    shared->finished.notify_all();
   }
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <functional>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -16,7 +16,8 @@ namespace pgan::comm {
 class WorkQueue {
  public:
   WorkQueue();
-  /// Finishes what was posted, then joins.
+  /// Finishes what was posted, then joins. After fail() a task may hang for ever: its thread is
+  /// left to the end of the process.
   ~WorkQueue();
   WorkQueue(const WorkQueue&) = delete;
   WorkQueue& operator=(const WorkQueue&) = delete;
@@ -25,14 +26,17 @@ class WorkQueue {
   /// same without running: the order of collectives is lost.
   std::unique_ptr<Work> post(std::function<void()> task);
 
- private:
-  void run();
+  /// From any thread: everything not done yet, and everything posted from now on, counts as thrown
+  /// `error`, even while a task hangs.
+  void fail(std::exception_ptr error);
+  bool has_failed() const;
 
-  std::mutex mutex_;
-  std::condition_variable posted_;
-  std::deque<std::packaged_task<void()>> tasks_;
-  std::exception_ptr failed_;  // touched by the worker only
-  bool stopping_ = false;
+ private:
+  struct Shared;
+  class Ticket;
+  static void run(const std::shared_ptr<Shared>& shared);
+
+  std::shared_ptr<Shared> shared_;  // also the worker's, which may outlive the queue
   std::thread worker_;
 };
 
