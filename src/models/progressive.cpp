@@ -1,6 +1,8 @@
 #include "models/progressive.h"
 
+#include <algorithm>
 #include <charconv>
+#include <functional>
 
 #include <nlohmann/json.hpp>
 
@@ -87,8 +89,9 @@ class Progressive : public Recipe {
     const bool changed = generator_->grow(growth.resolution);
     return discriminator_->grow(growth.resolution) || changed;
   }
-  LossTerms loss(const Phase& phase, const Batch& real, const Growth& growth,
-                 Noise& noise) override;
+  std::map<std::string, NamedParameters> parameter_sets() override;
+  LossTerms loss(const Phase& phase, const Batch& real, const Growth& growth, Noise& noise,
+                 const Ready& ready) override;
   TensorMap sample_inputs(Noise& noise) override {
     return {{"latents", noise.normal({shape_.latent})}};
   }
@@ -116,25 +119,42 @@ class Progressive : public Recipe {
   std::shared_ptr<ProgressiveDiscriminator> discriminator_;
 };
 
+/// The discriminator's layers from the largest resolution down, as it uses them.
+std::map<std::string, NamedParameters> Progressive::parameter_sets() {
+  auto sets = Recipe::parameter_sets();
+  const auto resolution = [](const std::pair<std::string, torch::Tensor>& parameter) {
+    std::int64_t pixels = 1 << 20;  // of "from_rgb...", which comes first
+    std::from_chars(parameter.first.data(), parameter.first.data() + parameter.first.find('.'),
+                    pixels);
+    return pixels;
+  };
+  std::ranges::stable_sort(sets.at("D"), std::ranges::greater(), resolution);
+  return sets;
+}
+
 LossTerms Progressive::loss(const Phase& phase, const Batch& real, const Growth& growth,
-                            Noise& noise) {
+                            Noise& noise, const Ready& ready) {
   const std::int64_t group = group_size_of(real.rows.global, options_.stddev_group);
   const auto critic = [&](const torch::Tensor& images) {
+    ready("D");
     return discriminator_->forward(images, growth, group);
   };
-  const torch::Tensor z = noise.normal({shape_.latent});
+  const auto generate = [&, z = noise.normal({shape_.latent})] {
+    ready("G");
+    return generator_->forward(z, growth);
+  };
   if (phase.name == "G") {
-    const torch::Tensor score = critic(generator_->forward(z, growth));
+    const torch::Tensor score = critic(generate());
     const torch::Tensor total = -score.mean();
     return {total, {{"loss_g", total}}};
   }
-  torch::Tensor fake;
-  {
+  const auto make_fake = [&] {
     const torch::NoGradGuard no_grad;
-    fake = generator_->forward(z, growth);
-  }
+    return generate();
+  };
   const torch::Tensor mix = noise.uniform({1, 1, 1});
-  const CriticLoss loss = critic_loss(critic, real.data.at("images"), fake, mix, options_.loss);
+  const CriticLoss loss =
+      critic_loss(critic, real.data.at("images"), make_fake, mix, options_.loss);
   return {loss.total,
           {{"loss_d", loss.total},
            {"d_real", loss.real.mean()},

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -28,6 +29,11 @@ struct LossTerms {
   std::map<std::string, torch::Tensor> parts;  ///< scalars to log, likewise means
 };
 
+/// To be called with a set's name before its parameters are used: an update of it may still be
+/// under way, and is made up for then. The later it is called, the more of the update's reduction
+/// over ranks is hidden.
+using Ready = std::function<void(std::string_view set)>;
+
 /// Adam's constants for a model (Kingma and Ba 2015, notation of algorithm 1).
 struct AdamSettings {
   double beta1 = 0.0, beta2 = 0.99, epsilon = 1e-8;
@@ -42,7 +48,9 @@ class Recipe {
   virtual ~Recipe() = default;
   /// By name; the names prefix parameters in checkpoints ("G/4.conv.weight").
   virtual std::map<std::string, std::shared_ptr<torch::nn::Module>> networks() = 0;
-  /// What optimizers own, by set. Default: one set a network, of that network's name.
+  /// What optimizers own, by set, about in the order of use in forward: gradients are averaged
+  /// from the last on, while backward goes on. Default: one set a network, of that network's name,
+  /// in the order of registration.
   virtual std::map<std::string, NamedParameters> parameter_sets();
   /// Sets of which an exponential moving average is kept for samples and export, as "<set>_ema".
   virtual std::vector<std::string> averaged_sets() const { return {}; }
@@ -50,8 +58,8 @@ class Recipe {
   virtual AdamSettings adam() const { return {}; }
   /// Loss of one phase, on this rank's rows. The trainer freezes what the phase does not update and
   /// runs backward. real: already blended for the growth, on the model's device and dtype.
-  virtual LossTerms loss(const Phase& phase, const Batch& real, const Growth& growth,
-                         Noise& noise) = 0;
+  virtual LossTerms loss(const Phase& phase, const Batch& real, const Growth& growth, Noise& noise,
+                         const Ready& ready) = 0;
   /// At most this many rows share batch statistics and must stay on one rank; 1: none do.
   virtual std::int64_t group_size() const { return 1; }
   /// Adds layers up to a resolution; true if any parameter list changed. Default: fixed-size model.

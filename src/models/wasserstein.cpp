@@ -4,10 +4,12 @@
 
 namespace pgan::models {
 
-CriticLoss critic_loss(const Critic& critic, const torch::Tensor& real, const torch::Tensor& fake,
-                       const torch::Tensor& mix, const WassersteinSettings& settings) {
+CriticLoss critic_loss(const Critic& critic, const torch::Tensor& real,
+                       const std::function<torch::Tensor()>& make_fake, const torch::Tensor& mix,
+                       const WassersteinSettings& settings) {
   CriticLoss loss;
   loss.real = critic(real);
+  const torch::Tensor fake = make_fake();
   loss.fake = critic(fake);
   const torch::Tensor between = (mix * real + (1 - mix) * fake).detach().requires_grad_(true);
   loss.mixed = critic(between);

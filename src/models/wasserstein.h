@@ -25,9 +25,11 @@ struct CriticLoss {
 
 /// mean D(fake) − mean D(real) + lambda · penalty + drift · mean D(real)².
 ///
-/// real, fake: [N,C,H,W], fake without graph. mix: [N,1,1,1], weight of the real image in the
+/// real: [N,C,H,W]. make_fake: called once, after the critic's pass over the reals; gives as many
+/// images, without graph. mix: [N,1,1,1], weight of the real image in the
 /// mixture the gradient is taken at. The penalty differentiates twice through the critic.
-CriticLoss critic_loss(const Critic& critic, const torch::Tensor& real, const torch::Tensor& fake,
-                       const torch::Tensor& mix, const WassersteinSettings& settings);
+CriticLoss critic_loss(const Critic& critic, const torch::Tensor& real,
+                       const std::function<torch::Tensor()>& make_fake, const torch::Tensor& mix,
+                       const WassersteinSettings& settings);
 
 }  // namespace pgan::models

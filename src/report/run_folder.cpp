@@ -210,6 +210,11 @@ fs::path RunFolder::fakes(std::int64_t images) const {
   return samples() / text_of("fakes-%06lld.png", static_cast<long long>(images / 1000));
 }
 
+fs::path RunFolder::trace(std::int64_t first_step, std::int64_t last_step) const {
+  return root_ / text_of("trace-%06lld-%06lld.json", static_cast<long long>(first_step),
+                         static_cast<long long>(last_step));
+}
+
 RunLock::RunLock(const RunFolder& folder)
     : descriptor_(::open(folder.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
   if (descriptor_ < 0) throw_file_error("cannot open", folder.lock(), errno);

@@ -62,6 +62,10 @@ class RunFolder {
   std::filesystem::path reals() const { return samples() / "reals.png"; }
   /// samples/fakes-000600.png: thousands of images shown, rounded down, zero-padded.
   std::filesystem::path fakes(std::int64_t images) const;
+  /// trace-000100-000110.json: steps, as --trace asks.
+  std::filesystem::path trace(std::int64_t first_step, std::int64_t last_step) const;
+  /// A file of this name asks the run to stop after a checkpoint.
+  std::filesystem::path stop() const { return root_ / "stop"; }
   std::filesystem::path lock() const { return root_ / ".lock"; }
 
  private:

@@ -5,7 +5,14 @@
 namespace pgan::train {
 namespace {
 
-enum Slot : std::int64_t { kStop, kSave, kWriting, kDataWait, kRankWait, kResident, kSlots };
+enum Slot : std::int64_t {
+  kStop,
+  kSave,
+  kWriting,
+  kResident,
+  kSeconds,
+  kSlots = kSeconds + kParts
+};
 
 }  // namespace
 
@@ -14,19 +21,27 @@ Coordinator::Coordinator(comm::Communicator& host)
       own_(torch::zeros({kSlots}, torch::kFloat64)),
       all_(torch::zeros({host.size(), kSlots}, torch::kFloat64)) {}
 
+Coordinator::~Coordinator() {
+  try {
+    if (work_) work_->wait();
+  } catch (...) {  // the thread that trains hears of it
+    return;
+  }
+}
+
 void Coordinator::post(const LocalStatus& status) {
   double* slot = own_.mutable_data_ptr<double>();
   slot[kStop] = status.stop_requested ? 1 : 0;
   slot[kSave] = status.save_wanted ? 1 : 0;
   slot[kWriting] = static_cast<double>(status.writing);
-  slot[kDataWait] = status.data_wait_seconds;
-  slot[kRankWait] = status.rank_wait_seconds;
+  std::ranges::copy(status.seconds, slot + kSeconds);
   slot[kResident] = status.resident_bytes;
   work_ = host_.all_gather(own_, all_);
 }
 
 Directive Coordinator::collect() {
   work_->wait();
+  work_.reset();
   using Writing = checkpoint::Store::Writing;
   Directive directive;
   bool all_synced = true;
@@ -39,8 +54,7 @@ Directive Coordinator::collect() {
     all_synced = all_synced && writing == Writing::synced;
     if (writing == Writing::failed && directive.write_failed_rank < 0)
       directive.write_failed_rank = rank;
-    directive.data_wait_seconds = std::max(directive.data_wait_seconds, slot[kDataWait]);
-    directive.rank_wait_seconds = std::max(directive.rank_wait_seconds, slot[kRankWait]);
+    std::copy_n(slot + kSeconds, kParts, directive.seconds.emplace_back().begin());
     directive.resident_bytes = std::max(directive.resident_bytes, slot[kResident]);
   }
   directive.commit_checkpoint = all_synced;

@@ -5,6 +5,7 @@
 #include "checkpoint/store.h"
 #include "comm/communicator.h"
 #include "core/types.h"
+#include "train/timeline.h"
 
 namespace pgan::train {
 
@@ -13,8 +14,7 @@ struct LocalStatus {
   bool stop_requested = false;
   bool save_wanted = false;  ///< by the wall clock; rank 0 alone asks
   checkpoint::Store::Writing writing = checkpoint::Store::Writing::idle;
-  double data_wait_seconds = 0;  ///< of the last step
-  double rank_wait_seconds = 0;
+  PartSeconds seconds{};  ///< of the last step
   double resident_bytes = 0;
 };
 
@@ -25,9 +25,8 @@ struct Directive {
   bool commit_checkpoint = false;  ///< every rank's share is synced
   bool writer_busy = false;        ///< some rank still writes: no new save may begin
   int write_failed_rank = -1;      ///< the lowest rank whose share could not be written
-  double data_wait_seconds = 0;    ///< the longest over ranks
-  double rank_wait_seconds = 0;
-  double resident_bytes = 0;  ///< the largest over ranks
+  double resident_bytes = 0;       ///< the largest over ranks
+  std::vector<PartSeconds> seconds{};  ///< of the step before, by rank
 };
 
 /// One small collective a step, overlapped with it: every rank's status goes to every rank, and the
@@ -36,6 +35,10 @@ struct Directive {
 class Coordinator {
  public:
   explicit Coordinator(comm::Communicator& host);
+  /// Waits for what is under way: the buffers are its own.
+  ~Coordinator();
+  Coordinator(const Coordinator&) = delete;
+  Coordinator& operator=(const Coordinator&) = delete;
   /// Collective: starts telling the others.
   void post(const LocalStatus& status);
   /// Ends the post() before. Throws CommError.

@@ -19,6 +19,7 @@ double number_or_nan(const nlohmann::json& value) {
 std::string Counters::to_json() const {
   return nlohmann::json{{"skipped", skipped},
                         {"skipped_in_a_row", skipped_in_a_row},
+                        {"rollbacks", rollbacks},
                         {"elapsed_seconds", elapsed_seconds},
                         {"window",
                          {{"begin_step", window.begin_step},
@@ -38,6 +39,7 @@ Counters Counters::from_json(const std::string& text, const std::string& where) 
     counters.skipped = json.at("skipped").get<std::int64_t>();
     counters.skipped_in_a_row =
         json.at("skipped_in_a_row").get<std::map<std::string, std::int64_t>>();
+    counters.rollbacks = json.value("rollbacks", std::int64_t{0});
     counters.elapsed_seconds = number_or_nan(json.at("elapsed_seconds"));
     const auto& window = json.at("window");
     counters.window.begin_step = window.at("begin_step").get<std::int64_t>();

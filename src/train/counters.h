@@ -10,7 +10,8 @@ namespace pgan::train {
 struct Counters {
   std::int64_t skipped = 0;                              ///< updates, since the run's beginning
   std::map<std::string, std::int64_t> skipped_in_a_row;  ///< by phase
-  double elapsed_seconds = 0;                            ///< of training, over all sessions
+  std::int64_t rollbacks = 0;  ///< to an earlier checkpoint; part of what keys the random draws
+  double elapsed_seconds = 0;  ///< of training, over all sessions
 
   /// Since the last tick.
   struct Window {

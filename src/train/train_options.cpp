@@ -1,10 +1,14 @@
 #include "train/train_options.h"
 
+#include <charconv>
+
 #include "core/error.h"
 #include "core/option_set.h"
 
 namespace pgan::train {
 namespace {
+
+constexpr std::int64_t kMostTracedSteps = 1000;
 
 void require_kimg(const char* option, double value) {
   if (value >= 0 && value <= 1e9) return;
@@ -21,6 +25,12 @@ void TrainOptions::visit(OptionVisitor& visitor) {
   visitor.field("mirror", mirror, "mirror images left to right with probability 1/2");
   visitor.field("ema-kimg", ema_kimg,
                 "half-life of the generator's moving average, thousands of images; 0: no average");
+  visitor.field("on-nonfinite", on_nonfinite,
+                "when a gradient is not finite: skip the update (20 in a row end the run, exit 6), "
+                "stop (exit 6), or rollback to the last checkpoint and go on with other draws");
+  visitor.field("replica-check-steps", replica_check_steps,
+                "compare the weights of all ranks every so many steps, bit for bit; 0: at the "
+                "start and after growth alone");
   visitor.group("Reports");
   visitor.field(
       "tick-kimg", tick_kimg,
@@ -31,6 +41,29 @@ void TrainOptions::visit(OptionVisitor& visitor) {
                 "thousands of images between checkpoints; 0: only at the end and by the clock");
   visitor.field("checkpoint-minutes", checkpoint_minutes,
                 "also a checkpoint when so many minutes have passed since the last; 0: never");
+  visitor.field("trace", trace,
+                "record steps, e.g. 100-110, on every rank, for chrome://tracing or Perfetto");
+}
+
+TrainOptions::Range TrainOptions::traced_steps() const {
+  if (trace.empty()) return {};
+  Range range;
+  const char* const end = trace.data() + trace.size();
+  const auto [dash, error] = std::from_chars(trace.data(), end, range.first);
+  range.last = range.first;
+  const char* rest = dash;
+  bool valid = error == std::errc();
+  if (valid && rest != end && *rest == '-') {
+    const auto [after, second_error] = std::from_chars(rest + 1, end, range.last);
+    valid = second_error == std::errc();
+    rest = after;
+  }
+  if (!valid || rest != end || range.first < 1 || range.last < range.first ||
+      range.last - range.first >= kMostTracedSteps) {
+    throw ConfigError("--trace " + trace + ": expected steps from 1, like 100 or 100-110, " +
+                      std::to_string(kMostTracedSteps) + " at most");
+  }
+  return range;
 }
 
 void TrainOptions::validate() const {
@@ -45,6 +78,14 @@ void TrainOptions::validate() const {
     throw ConfigError("--checkpoint-minutes " + exact_text(checkpoint_minutes) +
                       ": expected 0 to 1e6");
   }
+  if (on_nonfinite != "skip" && on_nonfinite != "stop" && on_nonfinite != "rollback") {
+    throw ConfigError("--on-nonfinite " + on_nonfinite + ": expected skip, stop or rollback");
+  }
+  if (replica_check_steps < 0) {
+    throw ConfigError("--replica-check-steps " + std::to_string(replica_check_steps) +
+                      ": expected 0 or more");
+  }
+  traced_steps();
 }
 
 }  // namespace pgan::train

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <string>
 
 #include "core/options.h"
 
@@ -14,6 +15,16 @@ struct TrainOptions {
   double snapshot_kimg = 100;
   double checkpoint_kimg = 200;
   double checkpoint_minutes = 30;  ///< of wall clock, rank 0's; 0 = by kimg alone
+
+  std::string on_nonfinite = "skip";
+  std::string trace;  ///< "100-110": steps recorded in a Chrome trace; empty: none
+  std::int64_t replica_check_steps = 1000;  ///< 0 = at the start and after growth alone
+
+  struct Range {
+    std::int64_t first = -1, last = -1;
+  };
+  /// trace, parsed; {-1, -1} for none. Throws ConfigError.
+  Range traced_steps() const;
 
   void visit(OptionVisitor& visitor);
   void validate() const;  ///< throws ConfigError

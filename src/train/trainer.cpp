@@ -4,8 +4,10 @@
 
 #include "comm/agree.h"
 #include "core/device.h"
+#include "core/launcher.h"
 #include "core/log.h"
 #include "core/noise.h"
+#include "train/replica_check.h"
 
 namespace pgan::train {
 namespace {
@@ -52,25 +54,19 @@ Trainer::Trainer(TrainOptions options, TrainerParts parts)
       coordinator_(parts_.host),
       saver_(parts_.store, parts_.host, options_.checkpoint_minutes, [this] { begin_save(); }),
       eta_(parts_.schedule),
+      updates_(parts_.device, parts_.reducer, options_.ema_kimg * 1000, timeline_,
+               {.before_change = [this] { parts_.store.await_copy(); },
+                .settled = [this](const Updates::Settled& update) { settled(update); }}),
       growth_(parts_.schedule.growth_at(0)) {
+  counters_.rollbacks = parts_.rollbacks;
   parts_.recipe.grow(growth_);
-  rebuild_sets();
+  rebuild_updates();
   draw_preview_inputs();
 }
 
-void Trainer::rebuild_sets() {
-  sets_.clear();
-  for (auto& [name, parameters] : parts_.recipe.parameter_sets()) {
-    std::vector<torch::Tensor> tensors;
-    for (const auto& [parameter_name, parameter] : parameters) tensors.push_back(parameter);
-    Set& set = sets_[name];
-    set.reducer = std::make_unique<comm::GradientReducer>(parts_.device, tensors, parts_.reducer);
-    set.adam = std::make_unique<Adam>(parameters, parts_.recipe.adam());
-    set.parameters = parameters;
-  }
-  for (const std::string& name : parts_.recipe.averaged_sets()) {
-    averages_[name].follow(sets_.at(name).parameters);
-  }
+void Trainer::rebuild_updates() {
+  updates_.settle();
+  updates_.rebuild(parts_.recipe);
   take_waiting_weights();
 }
 
@@ -107,13 +103,7 @@ void Trainer::draw_preview_inputs() {
 
 TensorMap Trainer::state() const {
   TensorMap state;
-  for (const auto& [name, set] : sets_) {
-    for (const auto& [parameter_name, parameter] : set.parameters) {
-      state[name + "/" + parameter_name] = parameter.detach();
-    }
-    set.adam->add_state("adam." + name, state);
-  }
-  for (const auto& [name, average] : averages_) average.add_state(name + "_ema", state);
+  updates_.add_state(state);
   for (const auto& [name, tensor] : preview_) state["preview/" + name] = tensor;
   for (const auto& [name, tensor] : waiting_) state["waiting/" + name] = tensor;
   return state;
@@ -123,7 +113,7 @@ void Trainer::resume(const checkpoint::Found& found, bool same_run) {
   growth_ = found.manifest.growth;
   progress_ = found.manifest.progress;
   if (same_run) saver_.is_saved(progress_);
-  if (parts_.recipe.grow(growth_)) rebuild_sets();
+  if (parts_.recipe.grow(growth_)) rebuild_updates();
   preview_ = blank_part(found.manifest, "preview/", parts_.model_device);
   waiting_ = blank_part(found.manifest, "waiting/", torch::kCPU);
   checkpoint::load_into(found, state(), parts_.host);
@@ -137,6 +127,7 @@ void Trainer::resume(const checkpoint::Found& found, bool same_run) {
   comm::agree(parts_.host, [&] {
     counters_ = Counters::from_json(extra.at("counters"), found.folder.string());
   });
+  counters_.rollbacks = std::max(counters_.rollbacks, parts_.rollbacks);
   // Ticks that were reported after the save cover the window's steps already.
   const Counters::Window& window = counters_.window;
   if (parts_.observer != nullptr && parts_.observer->last_tick_step() > window.begin_step)
@@ -154,35 +145,35 @@ bool Trainer::finished() const {
 }
 
 Trainer::End Trainer::run() {
+  compare_replicas();
   parts_.loader.seek(progress_);
-  data_waited_before_ = parts_.loader.waited_seconds();
   start_ = window_start_ = Clock::now();
   bool stop = false;
   while (!finished() && !stop) {
     const Growth growth = parts_.schedule.growth_at(progress_.images);
     const Clock::time_point step_start = Clock::now();
-    LocalStatus status{.stop_requested = parts_.stop_requested && parts_.stop_requested(),
+    coordinator_.post({.stop_requested = parts_.stop_requested && parts_.stop_requested(),
                        .save_wanted = saver_.wanted_by_clock(),
                        .writing = parts_.store.poll(),
-                       .rank_wait_seconds = step_rank_wait_,
-                       .resident_bytes = static_cast<double>(resident_bytes())};
-    const double data_waited = parts_.loader.waited_seconds();
-    status.data_wait_seconds = data_waited - data_waited_before_;
-    data_waited_before_ = data_waited;
-    coordinator_.post(status);
-    step_rank_wait_ = 0;
+                       .seconds = step_seconds_,
+                       .resident_bytes = static_cast<double>(resident_bytes())});
     step();
-    const Clock::time_point step_end = Clock::now();
-    const Directive directive = coordinator_.collect();
-    step_rank_wait_ += seconds_since(step_end);
+    const Directive directive = [this] {
+      const Timeline::Span span(timeline_, Part::waiting, "coordinator");
+      return coordinator_.collect();
+    }();
+    step_seconds_ = timeline_.take();
     account(growth, seconds_since(step_start), directive);
     report(progress_.step == 1, growth);
     saver_.after_step(directive, passed(options_.checkpoint_kimg), progress_);
     if (passed(options_.snapshot_kimg)) sample_previews();
     stop = directive.stop;
   }
+  updates_.settle();
+  act_on_verdict();
   saver_.last_step(progress_);  // first: sheets and statistics may fail on a full disk
-  if (counters_.window.steps > 0) report(true, growth_);
+  // A stopped run goes on with its unfinished measurements, as if it had not stopped.
+  if (finished() && counters_.window.steps > 0) report(true, growth_);
   sample_previews();
   return finished() ? End::done : End::stopped;
 }
@@ -191,65 +182,119 @@ void Trainer::enter(const Growth& growth) {
   // Adam starts afresh at a fade's start and at its end, as published.
   const bool reset = growth.resolution != growth_.resolution || growth.fading() != growth_.fading();
   const bool grown = growth.resolution != growth_.resolution;
+  if (reset) updates_.settle();  // with the networks as they were
   growth_ = growth;
-  if (parts_.recipe.grow(growth) || reset) rebuild_sets();
+  if (parts_.recipe.grow(growth) || reset) rebuild_updates();
   if (grown && parts_.observer != nullptr) parts_.observer->on_growth(progress_, growth);
+  const std::int64_t every = options_.replica_check_steps;
+  if (grown || (every > 0 && progress_.step > 0 && progress_.step % every == 0)) compare_replicas();
+}
+
+void Trainer::compare_replicas() {
+  updates_.settle();
+  TensorMap weights;
+  updates_.add_state(weights);
+  check_replicas(parts_.host, weights, "at step " + std::to_string(progress_.step));
 }
 
 void Trainer::step() {
   enter(parts_.schedule.growth_at(progress_.images));
-  const Batch batch = to_model(parts_.loader.next(), parts_.model_device, parts_.dtype);
+  const TrainOptions::Range traced = options_.traced_steps();
+  if (progress_.step + 1 == traced.first) begin_trace();
+  const std::string name = "step " + std::to_string(progress_.step + 1);
+  parts_.host.set_activity(name + ", reading images");
+  const Batch batch = [this] {
+    const Timeline::Span span(timeline_, Part::data, "batch");
+    return to_model(parts_.loader.next(), parts_.model_device, parts_.dtype);
+  }();
   for (const models::Phase& phase : parts_.recipe.phases()) {
-    if (progress_.step % phase.interval == 0) run_phase(phase, batch);
+    if (progress_.step % phase.interval != 0) continue;
+    parts_.host.set_activity(name + ", phase " + phase.name);
+    parts_.device.set_activity(name + ", phase " + phase.name);
+    run_phase(phase, batch);
   }
+  act_on_verdict();
+  parts_.host.set_activity("the end of " + name);
   step_images_ = batch.rows.global;
-  parts_.store.await_copy();
-  for (auto& [name, average] : averages_) average.update(step_images_, options_.ema_kimg * 1000);
+  updates_.end_step(step_images_);
   progress_.step += 1;
   progress_.images += step_images_;
+  if (progress_.step == traced.last) end_trace();
 }
 
 void Trainer::run_phase(const models::Phase& phase, const Batch& batch) {
-  for (auto& [name, set] : sets_) {
-    const bool updated =
-        std::ranges::find(phase.parameter_sets, name) != phase.parameter_sets.end();
-    for (auto& [parameter_name, parameter] : set.parameters) parameter.requires_grad_(updated);
-    if (updated) set.reducer->arm();
-  }
-  Noise noise(static_cast<std::uint64_t>(options_.seed), progress_.step, phase.name, batch.rows,
+  updates_.begin(phase);
+  // After a rollback other numbers are drawn: the same ones would lead to the same end.
+  const auto seed = static_cast<std::uint64_t>(options_.seed) +
+                    static_cast<std::uint64_t>(counters_.rollbacks) * 0x9E3779B97F4A7C15U;
+  Noise noise(seed, progress_.step, phase.name, batch.rows,
               torch::TensorOptions(parts_.dtype).device(parts_.model_device));
-  const models::LossTerms loss = parts_.recipe.loss(phase, batch, growth_, noise);
-  loss.total.backward();
-  parts_.store.await_copy();  // of a save begun after the last step: from here on weights change
-  bool finite = true;
-  for (const std::string& name : phase.parameter_sets) {
-    const comm::GradientReducer::Outcome outcome = sets_.at(name).reducer->finish(loss.parts);
-    step_rank_wait_ += outcome.wait_seconds;
-    finite = finite && outcome.finite;
-    if (name != phase.parameter_sets.front()) continue;
-    for (const auto& [part, value] : outcome.mean_losses) counters_.window.loss_sums[part] += value;
-  }
-  count_skip(!finite, phase.name);
-  if (!finite) return;
-  const double rate = parts_.schedule.learning_rate_at(growth_);
-  for (const std::string& name : phase.parameter_sets) sets_.at(name).adam->step(rate);
+  const auto ready = [this](std::string_view set) { updates_.need(set); };
+  const models::LossTerms loss = [&] {
+    const Timeline::Span span(timeline_, Part::forward, "forward " + phase.name);
+    return parts_.recipe.loss(phase, batch, growth_, noise, ready);
+  }();
+  const Timeline::Span span(timeline_, Part::backward, "backward " + phase.name);
+  updates_.backward(phase, loss, {progress_.step, parts_.schedule.learning_rate_at(growth_)});
 }
 
-void Trainer::count_skip(bool skipped, const std::string& phase) {
-  std::int64_t& in_a_row = counters_.skipped_in_a_row[phase];
-  in_a_row = skipped ? in_a_row + 1 : 0;
-  if (!skipped) return;
+void Trainer::settled(const Updates::Settled& update) {
+  for (const auto& [part, value] : update.losses) counters_.window.loss_sums[part] += value;
+  count_skip(update);
+}
+
+void Trainer::count_skip(const Updates::Settled& update) {
+  std::int64_t& in_a_row = counters_.skipped_in_a_row[update.phase];
+  in_a_row = update.finite ? 0 : in_a_row + 1;
+  if (update.finite) return;
   ++counters_.skipped;
+  const std::string at = "step " + std::to_string(update.step) + ": phase " + update.phase +
+                         " has a non-finite gradient";
+  if (options_.on_nonfinite == "rollback") {
+    if (parts_.host.rank() == 0) log_warning(at + "; going back to the last checkpoint");
+    verdict_ = std::make_exception_ptr(RollBack(update.step, counters_.rollbacks + 1));
+    return;
+  }
+  const std::string remedy = "; resume from an earlier checkpoint with a lower --learning-rate";
+  if (options_.on_nonfinite == "stop") {
+    verdict_ =
+        std::make_exception_ptr(comm::AgreedError(ExitCode::diverged, "diverged: " + at + remedy));
+    return;
+  }
   if (in_a_row == 1 && parts_.host.rank() == 0) {
-    log_warning("step " + std::to_string(progress_.step) + ": phase " + phase +
-                " has a non-finite gradient; the update is skipped on every rank");
+    log_warning(at + "; the update is skipped on every rank");
   }
   if (in_a_row < kMostSkipsInARow) return;
-  throw comm::AgreedError(ExitCode::diverged,
-                          "diverged: " + std::to_string(kMostSkipsInARow) + " updates of phase " +
-                              phase + " in a row had a non-finite gradient, up to step " +
-                              std::to_string(progress_.step) +
-                              "; resume from an earlier checkpoint with a lower --learning-rate");
+  verdict_ = std::make_exception_ptr(comm::AgreedError(
+      ExitCode::diverged, "diverged: " + std::to_string(kMostSkipsInARow) + " updates of phase " +
+                              update.phase + " in a row had a non-finite gradient, up to step " +
+                              std::to_string(update.step) + remedy));
+}
+
+/// Ranks may hear of an update's outcome at different places (rank 0 while it reports); they act on
+/// it at the same ones.
+void Trainer::act_on_verdict() const {
+  if (verdict_) std::rethrow_exception(verdict_);
+}
+
+void Trainer::begin_trace() {
+  updates_.settle();
+  parts_.host.barrier();  // the ranks' clocks start together
+  timeline_.start_trace();
+}
+
+void Trainer::end_trace() {
+  updates_.settle();
+  const auto texts =
+      comm::gather_text(parts_.host, timeline_.take_trace(parts_.host.rank(), host_name()));
+  if (parts_.observer == nullptr) return;
+  std::string json = "[";
+  for (const std::string& text : texts) {
+    if (json.size() > 1) json += ",\n";
+    json += text;
+  }
+  const TrainOptions::Range traced = options_.traced_steps();
+  parts_.observer->on_trace(traced.first, traced.last, json + "]\n");
 }
 
 void Trainer::account(const Growth& growth, double seconds, const Directive& directive) {
@@ -257,8 +302,14 @@ void Trainer::account(const Growth& growth, double seconds, const Directive& dir
   Counters::Window& window = counters_.window;
   window.images += step_images_;
   window.steps += 1;
-  window.data_wait += directive.data_wait_seconds;
-  window.rank_wait += directive.rank_wait_seconds;
+  double data = 0, ranks = 0;
+  for (const PartSeconds& part : directive.seconds) {
+    data = std::max(data, of(part, Part::data));
+    ranks = std::max(ranks, of(part, Part::reduction) + of(part, Part::waiting));
+  }
+  window.data_wait += data;
+  window.rank_wait += ranks;
+  rank_times_.add(directive.seconds);
   window_resident_ = std::max(window_resident_, directive.resident_bytes);
 }
 
@@ -274,17 +325,19 @@ void Trainer::start_window() {
   counters_.window.begin_step = progress_.step;
   window_start_ = Clock::now();
   window_resident_ = 0;
+  rank_times_ = {};
 }
 
 void Trainer::report(bool always, const Growth& growth) {
   if (parts_.observer == nullptr) return;
-  const Counters counters = counters_now();
-  const Counters::Window& window = counters.window;
-  const double seconds = window.seconds;
+  const double seconds = counters_now().window.seconds;
   const std::int64_t tick = options_.tick_kimg > 0 ? images_of(options_.tick_kimg)
                                                    : default_tick_images(growth.resolution);
-  const bool due = always || window.images >= tick || seconds >= kLongestTickSeconds;
+  const bool due = always || counters_.window.images >= tick || seconds >= kLongestTickSeconds;
   if (!due && seconds_since(last_on_step_) < kOnStepSeconds) return;
+  updates_.settle();  // the losses of all steps
+  const Counters counters = counters_now();
+  const Counters::Window& window = counters.window;
   TickInfo info;
   info.progress = progress_;
   info.growth = growth;
@@ -305,6 +358,9 @@ void Trainer::report(bool always, const Growth& growth) {
   info.rank_wait_share = window.rank_wait / std::max(seconds, 1e-9);
   info.resident_bytes = static_cast<std::int64_t>(window_resident_);
   info.skipped_steps = counters.skipped;
+  info.rollbacks = counters.rollbacks;
+  info.rank_seconds = rank_times_.means();
+  info.straggler = rank_times_.straggler();
   last_on_step_ = Clock::now();
   if (!due) return parts_.observer->on_step(info);
   parts_.observer->on_tick(info);
@@ -312,6 +368,8 @@ void Trainer::report(bool always, const Growth& growth) {
 }
 
 void Trainer::begin_save() {
+  updates_.settle();
+  act_on_verdict();
   checkpoint::Manifest manifest = parts_.manifest;
   manifest.progress = progress_;
   manifest.growth = growth_;
@@ -321,9 +379,10 @@ void Trainer::begin_save() {
 }
 
 void Trainer::sample_previews() {
+  updates_.settle();
   if (parts_.observer == nullptr) return;
   std::vector<std::unique_ptr<AveragedWeights>> averaged;
-  for (auto& [name, average] : averages_)
+  for (auto& [name, average] : updates_.averages())
     averaged.push_back(std::make_unique<AveragedWeights>(average));
   const torch::Tensor images =
       parts_.recipe.sample(preview_, growth_).to(torch::kCPU, torch::kFloat32);

@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,14 +15,15 @@
 #include "core/types.h"
 #include "data/loader.h"
 #include "models/recipe.h"
-#include "train/adam.h"
 #include "train/coordinator.h"
 #include "train/counters.h"
-#include "train/ema.h"
 #include "train/eta.h"
+#include "train/rank_times.h"
 #include "train/saver.h"
 #include "train/schedule.h"
+#include "train/timeline.h"
 #include "train/train_options.h"
+#include "train/updates.h"
 
 namespace pgan::train {
 
@@ -36,8 +38,11 @@ struct TickInfo {
   double elapsed_seconds = 0;  ///< of training, over all sessions
   double eta_seconds = 0;
   double data_wait_share = 0, rank_wait_share = 0;  ///< of the time, on the rank that waited most
-  std::int64_t resident_bytes = 0;                  ///< largest over ranks
-  std::int64_t skipped_steps = 0;                   ///< updates skipped since the run's beginning
+  std::vector<PartSeconds> rank_seconds;            ///< mean of a step, by rank
+  std::optional<RankTimes::Straggler> straggler;
+  std::int64_t resident_bytes = 0;  ///< largest over ranks
+  std::int64_t skipped_steps = 0;   ///< updates skipped since the run's beginning
+  std::int64_t rollbacks = 0;       ///< to an earlier checkpoint, since the run's beginning
 };
 
 /// Hears what the trainer does; its thread is the trainer's. The app keeps one on rank 0 only.
@@ -54,6 +59,19 @@ class Observer {
   /// images: float32 [N,3,R,R] on the CPU, made by the averaged weights from the run's fixed
   /// latents.
   virtual void on_sample(const Progress&, const Growth&, const torch::Tensor& /*images*/) {}
+  /// json: a whole file of Chrome's trace format, all ranks.
+  virtual void on_trace(std::int64_t /*first_step*/, std::int64_t /*last_step*/,
+                        const std::string& /*json*/) {}
+};
+
+/// Thrown on every rank alike by Trainer::run() with --on-nonfinite rollback: make a new trainer of
+/// the newest checkpoint, with one rollback more.
+class RollBack : public std::exception {
+ public:
+  RollBack(std::int64_t at_step, std::int64_t count) : step(at_step), rollbacks(count) {}
+  const char* what() const noexcept override { return "a gradient was not finite"; }
+  const std::int64_t step;
+  const std::int64_t rollbacks;  ///< of the run, with this one
 };
 
 /// Everything a trainer works with. All references must outlive it.
@@ -72,6 +90,7 @@ struct TrainerParts {
   /// uint8 [N,3,R,R]: real images kept in checkpoints; N previews are drawn beside them.
   torch::Tensor preview_reals = torch::zeros({24, 3, 1, 1}, torch::kUInt8);
   comm::ReducerOptions reducer;
+  std::int64_t rollbacks = 0;  ///< the least that a checkpoint's counter is raised to
 };
 
 /// The loop: draws batches, runs the recipe's phases, averages gradients, updates, grows, reports,
@@ -92,7 +111,7 @@ class Trainer {
   enum class End { done, stopped };  ///< all images shown or max_steps reached; asked to stop
   /// Steps until the end and leaves a checkpoint of the last step. Throws comm::AgreedError with
   /// exit 6 after 20 skipped updates of a phase in a row, exit 4 when the last checkpoint, or three
-  /// in a row, could not be written.
+  /// in a row, could not be written, exit 5 when the ranks' weights differ; and RollBack.
   End run();
 
   const Progress& progress() const { return progress_; }
@@ -102,20 +121,20 @@ class Trainer {
   const torch::Tensor& preview_reals() const { return preview_.at("reals"); }
 
  private:
-  struct Set {  // one parameter set's machinery
-    std::unique_ptr<comm::GradientReducer> reducer;
-    std::unique_ptr<Adam> adam;
-    models::NamedParameters parameters;
-  };
   using Clock = std::chrono::steady_clock;
 
-  void rebuild_sets();
+  void rebuild_updates();
   void take_waiting_weights();
   void enter(const Growth& growth);
   void step();
   void run_phase(const models::Phase& phase, const Batch& batch);
-  void count_skip(bool skipped, const std::string& phase);
+  void settled(const Updates::Settled& update);
+  void count_skip(const Updates::Settled& update);
+  void act_on_verdict() const;
   void account(const Growth& growth, double seconds, const Directive& directive);
+  void begin_trace();
+  void end_trace();
+  void compare_replicas();
   void report(bool first_step, const Growth& growth);
   void begin_save();
   void sample_previews();
@@ -130,8 +149,9 @@ class Trainer {
   Coordinator coordinator_;
   Saver saver_;
   Eta eta_;
-  std::map<std::string, Set> sets_;
-  std::map<std::string, Ema> averages_;
+  Timeline timeline_;
+  Updates updates_;
+  RankTimes rank_times_;
   Progress progress_;
   Growth growth_;  // of the last step
   std::int64_t step_images_ = 0;
@@ -141,7 +161,8 @@ class Trainer {
   double window_resident_ = 0;
   Clock::time_point start_ = Clock::now(), window_start_ = start_;
   Clock::time_point last_on_step_ = {};
-  double step_rank_wait_ = 0, data_waited_before_ = 0;
+  PartSeconds step_seconds_{};  // of the last step
+  std::exception_ptr verdict_;  // ends the run: what a non-finite gradient led to
 };
 
 }  // namespace pgan::train

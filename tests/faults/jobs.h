@@ -146,7 +146,7 @@ inline std::map<std::int64_t, std::string> stats_of(const std::string& run) {
       continue;
     }
     for (const char* field : {"images_per_second", "data_wait_share", "rank_wait_share",
-                              "resident_bytes", "elapsed_seconds"})
+                              "resident_bytes", "elapsed_seconds", "rank_seconds", "slowest_rank"})
       object.erase(field);
     const std::int64_t step = object.at("step");
     EXPECT_GT(step, last) << run << "/stats.jsonl";

@@ -88,7 +88,7 @@ TEST(Wasserstein, PenaltyGradientMatchesFiniteDifferences) {
   const torch::Tensor mix = torch::rand({4, 1, 1, 1}, torch::kFloat64);
   const auto penalty = [&] {
     return critic_loss([&](const torch::Tensor& x) { return discriminator.forward(x, growth, 4); },
-                       real, fake, mix, {10, 2.0, 0})
+                       real, [&] { return fake; }, mix, {10, 2.0, 0})
         .gradient_penalty;
   };
   penalty().backward();

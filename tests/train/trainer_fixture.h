@@ -1,5 +1,6 @@
 #pragma once
 #include <cmath>
+#include <functional>
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -24,6 +25,8 @@ struct RunSetup {
   bool resume = false;
   double checkpoint_kimg = 0, tick_kimg = 0.048;  ///< three steps
   TensorMap start_from = {};
+  std::string on_nonfinite = "skip", trace = {};
+  std::int64_t replica_check_steps = 3, rollbacks = 0;
 };
 
 inline ScheduleOptions short_schedule() {
@@ -44,7 +47,9 @@ class Heard : public Observer {
   void on_sample(const Progress&, const Growth&, const torch::Tensor& images) override {
     samples.push_back(images);
   }
+  void on_trace(std::int64_t, std::int64_t, const std::string& json) override { trace = json; }
   std::vector<TickInfo> ticks;
+  std::string trace;
   std::vector<torch::Tensor> samples;
   int growths = 0;
   std::int64_t earlier_tick = -1;
@@ -57,6 +62,43 @@ inline std::unique_ptr<models::Recipe> small_progressive(torch::Dtype dtype) {
   }).assign({{"fmap-base", "64"}, {"fmap-max", "8"}, {"latent", "8"}});
   return options->make({3, 8, dtype, torch::kCPU});
 }
+
+/// The small model with its losses interfered with.
+class Wrapped : public models::Recipe {
+ public:
+  explicit Wrapped(std::unique_ptr<models::Recipe> inner) : inner_(std::move(inner)) {}
+  std::function<bool(std::int64_t call)> spoil;  ///< which losses become NaN, counted from 0
+  std::function<void(const models::Ready&)> before_loss;
+  bool forgets = false;  ///< to ask for updates
+
+  std::map<std::string, std::shared_ptr<torch::nn::Module>> networks() override {
+    return inner_->networks();
+  }
+  std::map<std::string, models::NamedParameters> parameter_sets() override {
+    return inner_->parameter_sets();
+  }
+  std::vector<std::string> averaged_sets() const override { return inner_->averaged_sets(); }
+  std::vector<models::Phase> phases() const override { return inner_->phases(); }
+  std::int64_t group_size() const override { return inner_->group_size(); }
+  bool grow(const Growth& growth) override { return inner_->grow(growth); }
+  TensorMap sample_inputs(Noise& noise) override { return inner_->sample_inputs(noise); }
+  torch::Tensor sample(const TensorMap& inputs, const Growth& growth) override {
+    return inner_->sample(inputs, growth);
+  }
+  std::string architecture() const override { return inner_->architecture(); }
+  models::LossTerms loss(const models::Phase& phase, const Batch& real, const Growth& growth,
+                         Noise& noise, const models::Ready& ready) override {
+    if (before_loss) before_loss(ready);
+    const models::Ready deaf = [](std::string_view) {};
+    models::LossTerms terms = inner_->loss(phase, real, growth, noise, forgets ? deaf : ready);
+    if (spoil && spoil(calls_++)) terms.total = terms.total * NAN;
+    return terms;
+  }
+
+ private:
+  std::unique_ptr<models::Recipe> inner_;
+  std::int64_t calls_ = 0;
+};
 
 struct Result {
   TensorMap state, gradients;
@@ -80,6 +122,9 @@ inline Result train_rank(comm::Communicator& host, const RunSetup& setup,
   options.max_steps = setup.max_steps;
   options.checkpoint_kimg = setup.checkpoint_kimg;
   options.tick_kimg = setup.tick_kimg;
+  options.on_nonfinite = setup.on_nonfinite;
+  options.trace = setup.trace;
+  options.replica_check_steps = setup.replica_check_steps;
   checkpoint::Manifest manifest;
   manifest.recipe = "progressive";
   Trainer trainer(options, {.host = host,
@@ -94,7 +139,8 @@ inline Result train_rank(comm::Communicator& host, const RunSetup& setup,
                             .dtype = setup.dtype,
                             .model_device = torch::kCPU,
                             .preview_reals = torch::zeros({4, 3, 8, 8}, torch::kUInt8),
-                            .reducer = {}});
+                            .reducer = {},
+                            .rollbacks = setup.rollbacks});
   if (setup.resume) trainer.resume(*checkpoint::find_newest(setup.run, host), true);
   if (!setup.start_from.empty()) trainer.start_from(setup.start_from);
   trainer.run();

@@ -6,6 +6,7 @@
 
 #include "checkpoint/load.h"
 #include "checkpoint/weights.h"
+#include "core/duration.h"
 #include "core/log.h"
 #include "data/pack.h"
 #include "report/ratings.h"
@@ -38,6 +39,11 @@ constexpr std::string_view kFree[] = {"config",
                                       "loader-threads",
                                       "prefetch",
                                       "bucket-mib",
+                                      "hierarchical",
+                                      "stop-after",
+                                      "trace",
+                                      "replica-check-steps",
+                                      "on-nonfinite",
                                       "timeout",
                                       "drain-timeout"};
 
@@ -202,6 +208,9 @@ void TrainConfig::visit(OptionVisitor& visitor) {
   visitor.field("dry-run", dry_run, "check everything, print the plan, and train nothing");
   schedule.visit(visitor);
   training.visit(visitor);
+  visitor.field("stop-after", stop_after,
+                "stop with a checkpoint (exit 75) so long after the start, e.g. 3h50m; the next "
+                "start goes on");
   visitor.field("progress", progress,
                 "auto, bar (one updating line), lines (one a minute) or none");
   if (recipe != nullptr) recipe->visit(visitor);
@@ -224,6 +233,7 @@ void TrainConfig::validate() const {
   if (progress != "auto" && progress != "bar" && progress != "lines" && progress != "none") {
     throw ConfigError("--progress " + progress + ": expected auto, bar, lines or none");
   }
+  if (!stop_after.empty()) parse_duration("stop-after", stop_after);
   schedule.validate();
   training.validate();
   recipe->validate();
@@ -236,7 +246,8 @@ void TrainConfig::validate() const {
 
 OptionValues TrainConfig::lasting_values() {
   OptionValues values = option_set(*this).values();
-  for (const char* name : {"run", "resume", "config", "dry-run", "override"}) values.erase(name);
+  for (const char* name : {"run", "resume", "config", "dry-run", "override", "stop-after", "trace"})
+    values.erase(name);
   return values;
 }
 

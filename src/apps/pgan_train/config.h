@@ -19,7 +19,7 @@ namespace pgan::apps {
 /// begun with (on resume) > the default preset > defaults.
 struct TrainConfig {
   std::string model = "progressive";
-  std::string data, run, resume = "auto", init_from, preset, config;
+  std::string data, run, resume = "auto", init_from, preset, config, stop_after;
   std::string device = "auto", precision = "fp32", progress = "auto";
   std::int64_t threads = 0;
   bool dry_run = false, override_run = false;
@@ -35,8 +35,8 @@ struct TrainConfig {
   void visit(OptionVisitor& visitor);
   /// Throws ConfigError; schedule.resolution must have been filled in.
   void validate() const;
-  /// All values but those that name one start of the program (run, resume, config, dry-run,
-  /// override).
+  /// All values but those of one start of the program (run, resume, config, dry-run, override,
+  /// stop-after, trace).
   OptionValues lasting_values();
 };
 

@@ -5,7 +5,7 @@
 #include "apps/cli.h"
 #include "apps/pgan_train/config.h"
 #include "apps/pgan_train/session.h"
-#include "apps/pgan_train/stop_signal.h"
+#include "apps/pgan_train/stop_requests.h"
 #include "comm/agree.h"
 #include "comm/together.h"
 

@@ -1,6 +1,9 @@
 #include "apps/pgan_train/reporter.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <numeric>
 
 #include <nlohmann/json.hpp>
 
@@ -10,6 +13,8 @@
 
 namespace pgan::apps {
 namespace {
+
+constexpr std::size_t kMostRanksListed = 64;
 
 report::TickReport line_of(const train::TickInfo& tick) {
   report::TickReport line;
@@ -41,15 +46,41 @@ nlohmann::ordered_json stats_of(const train::TickInfo& tick) {
   line["rank_wait_share"] = tick.rank_wait_share;
   line["resident_bytes"] = tick.resident_bytes;
   line["skipped_steps"] = tick.skipped_steps;
+  line["rollbacks"] = tick.rollbacks;
   line["elapsed_seconds"] = tick.elapsed_seconds;
   return line;
+}
+
+/// Mean seconds of a step, by part and rank; of many ranks those that worked longest.
+nlohmann::ordered_json rank_seconds_of(const train::TickInfo& tick) {
+  std::vector<std::size_t> ranks(tick.rank_seconds.size());
+  std::iota(ranks.begin(), ranks.end(), std::size_t{0});
+  nlohmann::ordered_json json;
+  if (ranks.size() > kMostRanksListed) {
+    const auto idle = [&](std::size_t rank) {
+      const train::PartSeconds& seconds = tick.rank_seconds[rank];
+      return of(seconds, train::Part::waiting) + of(seconds, train::Part::reduction);
+    };
+    std::ranges::stable_sort(ranks, {}, idle);
+    ranks.resize(kMostRanksListed);
+    json["rank"] = ranks;
+  }
+  for (std::size_t part = 0; part < train::kParts; ++part) {
+    std::vector<double> seconds;
+    for (const std::size_t rank : ranks)
+      seconds.push_back(std::round(tick.rank_seconds[rank][part] * 1e7) / 1e7);
+    json[std::string(train::kPartNames[part])] = seconds;
+  }
+  return json;
 }
 
 }  // namespace
 
 Reporter::Reporter(report::RunFolder folder, std::shared_ptr<report::WriteQueue> writes,
-                   report::ProgressMode mode, bool fresh, const Progress& resumed)
+                   report::ProgressMode mode, bool fresh, const Progress& resumed,
+                   std::vector<std::string> hosts)
     : folder_(std::move(folder)),
+      hosts_(std::move(hosts)),
       line_(mode, stderr),
       fresh_(fresh),
       writes_(std::move(writes)),
@@ -69,12 +100,16 @@ void Reporter::on_step(const train::TickInfo& so_far) {
 }
 
 void Reporter::on_tick(const train::TickInfo& tick) {
+  name_straggler(tick);
   const report::TickReport line = line_of(tick);
   line_.update(line);
   writes_->post([files = files_, tick, text = report::progress_text(line)] {
     log_file_only(text);
     const nlohmann::ordered_json stats = stats_of(tick);
-    files->stats.append(stats);
+    nlohmann::ordered_json whole = stats;
+    whole["rank_seconds"] = rank_seconds_of(tick);
+    if (tick.straggler) whole["slowest_rank"] = tick.straggler->rank;
+    files->stats.append(whole);
     for (const auto& [name, value] : stats.items()) {
       const std::string group = tick.losses.contains(name) ? "loss/" : "run/";
       if (name != "step")
@@ -86,6 +121,26 @@ void Reporter::on_tick(const train::TickInfo& tick) {
   status.progress = tick.progress;
   status.growth = tick.growth;
   write_status(status);
+}
+
+/// A line when a rank begins to hold up the others, not one a tick.
+void Reporter::name_straggler(const train::TickInfo& tick) {
+  const int slowest = tick.straggler ? tick.straggler->rank : -1;
+  if (slowest == named_straggler_) return;
+  named_straggler_ = slowest;
+  if (!tick.straggler) return;
+  log_warning(report::text_of(
+      "rank %d on %s holds up the others: its steps take %.1f times the median rank's, most of it "
+      "in %s",
+      slowest, hosts_[static_cast<std::size_t>(slowest)].c_str(), tick.straggler->ratio,
+      std::string(train::kPartNames[static_cast<std::size_t>(tick.straggler->part)]).c_str()));
+}
+
+void Reporter::on_trace(std::int64_t first_step, std::int64_t last_step, const std::string& json) {
+  const auto file = folder_.trace(first_step, last_step);
+  writes_->post([file, json] { report::write_text(file, json); });
+  log_info("trace of steps " + std::to_string(first_step) + " to " + std::to_string(last_step) +
+           ": " + file.string() + " (open it in https://ui.perfetto.dev or chrome://tracing)");
 }
 
 void Reporter::write_status(const report::RunStatus& status) {

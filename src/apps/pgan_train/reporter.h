@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "report/event_file.h"
 #include "report/progress_line.h"
@@ -16,9 +17,10 @@ namespace pgan::apps {
 class Reporter : public train::Observer {
  public:
   /// resumed: progress of the checkpoint the run goes on from, {0,0} for a fresh one.
-  /// Opens the files at once. Throws as report/files.h says.
+  /// hosts: by rank, for messages. Opens the files at once. Throws as report/files.h says.
   Reporter(report::RunFolder folder, std::shared_ptr<report::WriteQueue> writes,
-           report::ProgressMode mode, bool fresh, const Progress& resumed);
+           report::ProgressMode mode, bool fresh, const Progress& resumed,
+           std::vector<std::string> hosts);
   ~Reporter() override;
   Reporter(const Reporter&) = delete;
   Reporter& operator=(const Reporter&) = delete;
@@ -29,6 +31,7 @@ class Reporter : public train::Observer {
   void on_growth(const Progress& progress, const Growth& growth) override;
   void on_sample(const Progress& progress, const Growth& growth,
                  const torch::Tensor& images) override;
+  void on_trace(std::int64_t first_step, std::int64_t last_step, const std::string& json) override;
 
   /// Fixed real images, once a run: samples/reals.png. images as on_sample's. At once; may throw.
   void write_reals(const torch::Tensor& images);
@@ -38,7 +41,11 @@ class Reporter : public train::Observer {
   void end_line();
 
  private:
+  void name_straggler(const train::TickInfo& tick);
+
   report::RunFolder folder_;
+  std::vector<std::string> hosts_;
+  int named_straggler_ = -1;
   report::ProgressLine line_;
   struct Files {
     report::StatsFile stats;

@@ -1,6 +1,8 @@
 #include "apps/pgan_train/session.h"
 
+#include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -12,11 +14,13 @@
 #include "apps/pgan_train/plan.h"
 #include "apps/pgan_train/reporter.h"
 #include "apps/pgan_train/start.h"
-#include "apps/pgan_train/stop_signal.h"
+#include "apps/pgan_train/stop_requests.h"
 #include "checkpoint/load.h"
 #include "comm/agree.h"
 #include "comm/together.h"
+#include "comm/transports.h"
 #include "core/device.h"
+#include "core/duration.h"
 #include "core/launcher.h"
 #include "core/log.h"
 #include "core/rows.h"
@@ -32,6 +36,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr auto kLongestFlush = std::chrono::seconds(5);
+constexpr int kMostRollbacks = 3;  // that do not get past the same step
 
 /// Everything of a run that is alive while it trains. Members in order of construction.
 class Session {
@@ -48,9 +53,9 @@ class Session {
   void start_reports(const std::optional<checkpoint::Found>& found, bool same_run);
   ResumePoint agreed_resume_point();
   void fill(train::Trainer& trainer, const std::optional<checkpoint::Found>& found, bool same_run);
-  checkpoint::Rating rating() const;
-  checkpoint::Manifest manifest() const;
   ExitCode train();
+  ExitCode train_once();
+  void go_back(const train::RollBack& back);
   ExitCode finish(train::Trainer::End end, const train::Trainer& trainer);
   void write_status(const report::RunStatus& status) const;
   void report_failure() const;
@@ -69,6 +74,12 @@ class Session {
   /// folder.
   report::RunLock* lock_ = nullptr;
   std::shared_ptr<report::WriteQueue> writes_ = std::make_shared<report::WriteQueue>();
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::unique_ptr<comm::Communicator> gpus_;  // null on CPUs, where host_ does all
+  std::vector<std::string> hosts_;            // by rank
+  std::unique_ptr<StopRequests> stop_;
+  std::int64_t rollbacks_ = 0, failed_step_ = -1;
+  int attempts_ = 0;         // to get past the failed step
   TensorMap first_weights_;  // of --init-from, until they are taken
   std::string initial_summary_;
   Progress progress_;  // for status.json when the run fails
@@ -110,11 +121,6 @@ void Session::choose_machine() {
   comm::agree(host_, [this] {
     device_ = resolve_device(config_.device, host_.local_rank());
     dtype_ = resolve_precision(config_.precision, device_);
-    if (device_.is_cuda() && host_.size() > 1 && device_.index() != host_.local_rank()) {
-      throw ConfigError("rank " + std::to_string(host_.rank()) + " would share GPU " +
-                        std::to_string(device_.index()) +
-                        ": start at most as many ranks a host as it has GPUs, or use --device cpu");
-    }
     at::set_num_threads(static_cast<int>(threads_));
     group_limit_ = make_recipe()->group_size();
     check_rows();
@@ -127,6 +133,8 @@ void Session::choose_machine() {
                                                  std::to_string(rank) + " on " + kinds[rank] +
                                                  ": give --device cpu, or GPUs to every host");
   }
+  gpus_ = comm::open_device(device_, host_, config_.comm.timeout_seconds);
+  hosts_ = comm::gather_text(host_, host_name());
 }
 
 void Session::open_run() {
@@ -148,20 +156,6 @@ void Session::open_run() {
   folder_ = report::RunFolder(comm::broadcast_text(host_, folder_.root().string()));
 }
 
-checkpoint::Manifest Session::manifest() const {
-  checkpoint::Manifest manifest;
-  manifest.recipe = config_.model;
-  manifest.config = lasting_;
-  manifest.extra["data"] = data_identity(*pack_);
-  manifest.extra["threads"] = std::to_string(threads_);
-  manifest.extra["cores"] = std::to_string(cores());
-  manifest.extra["label_names"] = nlohmann::json(pack_->info().label_names).dump();
-  const BuildInfo build = build_info();
-  manifest.versions = {
-      {"pgan-train", build.version}, {"git", build.git}, {"libtorch", build.libtorch}};
-  return manifest;
-}
-
 /// Rank 0 looks: other hosts may see an older state of a shared file system.
 ResumePoint Session::agreed_resume_point() {
   ResumePoint point;
@@ -174,8 +168,9 @@ ResumePoint Session::agreed_resume_point() {
 void Session::start_reports(const std::optional<checkpoint::Found>& found, bool same_run) {
   comm::on_rank_0(host_, [&] {
     const Progress progress = found ? found->manifest.progress : Progress{};
-    reporter_ = std::make_unique<Reporter>(
-        folder_, writes_, report::resolve_progress(config_.progress, stderr), !same_run, progress);
+    reporter_ = std::make_unique<Reporter>(folder_, writes_,
+                                           report::resolve_progress(config_.progress, stderr),
+                                           !same_run, progress, hosts_);
     reporter_->write_config(ini_text(lasting_));
     report::write_text(folder_.env(), environment_json(host_, device_, threads_) + "\n");
     report::RunStatus status;
@@ -184,7 +179,7 @@ void Session::start_reports(const std::optional<checkpoint::Found>& found, bool 
     folder_.write_status(status);
     log_info("run " + folder_.root().string() + ": " + std::to_string(host_.size()) + " rank(s), " +
              std::to_string(threads_) + " thread(s) each, device " + device_.str() +
-             ", transport " + std::string(host_.name()));
+             ", transport " + std::string(gpus_ != nullptr ? gpus_->name() : host_.name()));
     if (!initial_summary_.empty()) log_info("starting from " + initial_summary_);
     if (found && same_run && config_.resume != "auto" &&
         fs::weakly_canonical(config_.resume).string().find(folder_.root().string()) != 0) {
@@ -213,29 +208,48 @@ void Session::fill(train::Trainer& trainer, const std::optional<checkpoint::Foun
   });
 }
 
-checkpoint::Rating Session::rating() const {
-  if (config_.store.keep_best.empty()) return nullptr;
-  return [ratings = report::Ratings(folder_, config_.store.keep_best),
-          metric = config_.store.keep_best,
-          told = std::make_shared<bool>(false)](std::int64_t images) {
-    const auto value = ratings.at(images);
-    if (!value && !std::exchange(*told, true)) {
-      log_warning("--keep-best " + metric +
-                  ": no such field in metrics.jsonl or stats.jsonl up to " +
-                  checkpoint::folder_name(images) + "; nothing is kept for it so far");
+ExitCode Session::train() {
+  for (;;) {
+    try {
+      return train_once();
+    } catch (const train::RollBack& back) {
+      go_back(back);
     }
-    return value;
-  };
+  }
 }
 
-ExitCode Session::train() {
+/// Collective: prepares for another attempt from the run's newest checkpoint.
+void Session::go_back(const train::RollBack& back) {
+  attempts_ = back.step > failed_step_ ? 1 : attempts_ + 1;
+  failed_step_ = std::max(failed_step_, back.step);
+  rollbacks_ = back.rollbacks;
+  config_.run = folder_.root().string();
+  config_.resume = "auto";
+  if (attempts_ > kMostRollbacks) {
+    throw comm::AgreedError(ExitCode::diverged, "diverged: after " +
+                                                    std::to_string(kMostRollbacks) +
+                                                    " rollbacks the run does not get past step " +
+                                                    std::to_string(failed_step_) +
+                                                    "; resume with a lower --learning-rate");
+  }
+  if (agreed_resume_point().folder.empty()) {
+    throw comm::AgreedError(ExitCode::diverged,
+                            "diverged at step " + std::to_string(back.step) +
+                                ", and there is no checkpoint yet to go back to: save earlier "
+                                "(--checkpoint-kimg), or lower --learning-rate");
+  }
+  if (reporter_ != nullptr) reporter_->end_line();
+  reporter_.reset();
+}
+
+ExitCode Session::train_once() {
   const auto recipe = make_recipe();
-  checkpoint::Store store(
-      folder_.root(), host_, config_.store,
-      {.rating = rating(), .before_commit = [folder = folder_, writes = writes_] {
-         writes->flush(kLongestFlush);
-         folder.sync();
-       }});
+  checkpoint::Store store(folder_.root(), host_, config_.store,
+                          {.rating = rating_of(folder_, config_.store.keep_best),
+                           .before_commit = [folder = folder_, writes = writes_] {
+                             writes->flush(kLongestFlush);
+                             folder.sync();
+                           }});
   std::optional<checkpoint::Found> found;
   const ResumePoint point = agreed_resume_point();
   if (!point.folder.empty()) {
@@ -265,20 +279,19 @@ ExitCode Session::train() {
                       config_.training.mirror);
   train::TrainerParts parts{
       .host = host_,
-      .device = host_,
+      .device = gpus_ != nullptr ? *gpus_ : host_,
       .recipe = *recipe,
       .schedule = *schedule_,
       .loader = loader,
       .store = store,
       .observer = reporter_.get(),
-      .stop_requested = [] { return stop_signal() != 0; },
-      .manifest = manifest(),
+      .stop_requested = [this] { return stop_->any(); },
+      .manifest = manifest_of(config_, lasting_, *pack_, threads_),
       .dtype = dtype_,
       .model_device = device_,
       .preview_reals = first_reals(*pack_, schedule_->final_resolution(), host_),
-      .reducer = config_.reducer};
-  if (device_.is_cuda() && host_.size() > 1)
-    log_info("gradients of GPUs are averaged through host memory");
+      .reducer = config_.reducer,
+      .rollbacks = rollbacks_};
   train::Trainer trainer(config_.training, std::move(parts));
   fill(trainer, found, point.same_run);
   if (found && point.same_run) store.take_up(*found);
@@ -321,11 +334,13 @@ ExitCode Session::finish(train::Trainer::End end, const train::Trainer& trainer)
   report::RunStatus status;
   status.state = done ? "done" : "stopped";
   status.exit_code = code;
-  status.message = done ? "" : "asked to stop";
+  const std::string asked = stop_->reason().empty() ? "another rank" : stop_->reason();
+  status.message = done ? "" : "asked to stop by " + asked;
   status.progress = trainer.progress();
   status.growth = schedule_->growth_at(trainer.progress().images);
   write_status(status);
-  log_info(report::text_of("%s at kimg %.3f, step %lld", done ? "done" : "stopped on request",
+  log_info(report::text_of("%s at kimg %.3f, step %lld",
+                           done ? "done" : ("stopped by " + asked).c_str(),
                            static_cast<double>(trainer.progress().images) / 1000,
                            static_cast<long long>(trainer.progress().step)));
   log_info("samples:    " + folder_.fakes(trainer.progress().images).string());
@@ -338,6 +353,8 @@ ExitCode Session::finish(train::Trainer::End end, const train::Trainer& trainer)
 ExitCode Session::run() {
   open_data();
   host_.set_timeout(config_.comm.timeout_seconds);
+  host_.set_hierarchical(config_.reducer.hierarchical);
+  host_.set_ending([] { return stop_signal() == SIGTERM; });
   choose_machine();
   // Before a folder is made for a run that cannot begin.
   if (!config_.init_from.empty() && agreed_resume_point().folder.empty()) {
@@ -356,6 +373,10 @@ ExitCode Session::run() {
     return ExitCode::ok;
   }
   open_run();
+  const double longest =
+      config_.stop_after.empty() ? 0 : parse_duration("stop-after", config_.stop_after);
+  stop_ = std::make_unique<StopRequests>(start_, leads() ? longest : 0,
+                                         leads() ? folder_.stop() : fs::path());
   try {
     return train();
   } catch (const comm::AgreedError&) {

@@ -3,12 +3,19 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
+#include <utility>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "apps/pgan_train/machine.h"
 #include "checkpoint/weights.h"
 #include "comm/agree.h"
 #include "comm/together.h"
+#include "core/log.h"
+#include "core/version.h"
+#include "report/ratings.h"
 
 namespace pgan::apps {
 namespace fs = std::filesystem;
@@ -55,6 +62,35 @@ std::string data_identity(const data::Pack& pack) {
   for (const data::PackShard& shard : pack.info().levels.front().shards)
     identity += ":" + shard.file.xxh3;
   return identity;
+}
+
+checkpoint::Manifest manifest_of(const TrainConfig& config, const OptionValues& lasting,
+                                 const data::Pack& pack, std::int64_t threads) {
+  checkpoint::Manifest manifest;
+  manifest.recipe = config.model;
+  manifest.config = lasting;
+  manifest.extra["data"] = data_identity(pack);
+  manifest.extra["threads"] = std::to_string(threads);
+  manifest.extra["cores"] = std::to_string(cores());
+  manifest.extra["label_names"] = nlohmann::json(pack.info().label_names).dump();
+  const BuildInfo build = build_info();
+  manifest.versions = {
+      {"pgan-train", build.version}, {"git", build.git}, {"libtorch", build.libtorch}};
+  return manifest;
+}
+
+checkpoint::Rating rating_of(const report::RunFolder& folder, const std::string& metric) {
+  if (metric.empty()) return nullptr;
+  return [ratings = report::Ratings(folder, metric), metric,
+          told = std::make_shared<bool>(false)](std::int64_t images) {
+    const auto value = ratings.at(images);
+    if (!value && !std::exchange(*told, true)) {
+      log_warning("--keep-best " + metric +
+                  ": no such field in metrics.jsonl or stats.jsonl up to " +
+                  checkpoint::folder_name(images) + "; nothing is kept for it so far");
+    }
+    return value;
+  };
 }
 
 void refuse_foreign_folder(const report::RunFolder& folder) {

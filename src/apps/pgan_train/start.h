@@ -4,6 +4,7 @@
 
 #include "apps/pgan_train/config.h"
 #include "checkpoint/load.h"
+#include "checkpoint/store.h"
 #include "comm/communicator.h"
 #include "data/pack.h"
 #include "models/recipe.h"
@@ -25,6 +26,13 @@ train::InitialWeights first_weights(const TrainConfig& config, models::Recipe& g
 
 /// Names a pack's contents, wherever it lies: its 4x4 level's checksums and count.
 std::string data_identity(const data::Pack& pack);
+
+/// What every checkpoint of a run says beside the trainer's state. lasting: the options, resolved.
+checkpoint::Manifest manifest_of(const TrainConfig& config, const OptionValues& lasting,
+                                 const data::Pack& pack, std::int64_t threads);
+
+/// What --keep-best goes by; null without a metric.
+checkpoint::Rating rating_of(const report::RunFolder& folder, const std::string& metric);
 
 /// A folder with other things in it is no place for a run. Throws ConfigError.
 void refuse_foreign_folder(const report::RunFolder& folder);
