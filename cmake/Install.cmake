@@ -18,7 +18,9 @@ if(_programs)
 endif()
 
 set(_share ${CMAKE_INSTALL_DATADIR}/pgan-train)
-install(PROGRAMS ${PROJECT_SOURCE_DIR}/launch/demo.sh DESTINATION ${_share}/launch)
+set(_launch ${PROJECT_SOURCE_DIR}/launch)
+install(PROGRAMS ${_launch}/demo.sh ${_launch}/mpirun.sh ${_launch}/supervise.sh DESTINATION ${_share}/launch)
+install(PROGRAMS ${_launch}/slurm/train.sbatch DESTINATION ${_share}/launch/slurm)
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md
         DESTINATION ${_share})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${_share} FILES_MATCHING PATTERN "*.md")

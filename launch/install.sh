@@ -13,6 +13,7 @@ packages=(g++ cmake ninja-build ccache pkg-config ca-certificates python3 python
   libboost-program-options-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libxxhash-dev
   libgtest-dev libgmock-dev)
 lint_packages=(clang-format shellcheck)
+cluster_packages=(iproute2 slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge)
 
 usage() {
   cat <<EOF
@@ -27,6 +28,8 @@ Installs what pgan-train needs on Debian 12 or Ubuntu 22.04/24.04, then builds i
   --cuda AUTO|ON|OFF  compile the CUDA and NCCL host code (default: AUTO, where LibTorch has CUDA)
   --jobs N            compile N files at once (default: one a core, at most one every 2 GiB of memory)
   --lint              install only what the format check needs: ${lint_packages[*]}
+  --cluster           install only what the tests of several hosts and of Slurm need besides:
+                      ${cluster_packages[*]}
   --help              this text
 
 Environment:
@@ -180,13 +183,14 @@ build() {
   echo "Programs: $root/build/bin"
 }
 
-user=no no_build=no with_tests=no cuda=AUTO jobs='' lint=no
+user=no no_build=no with_tests=no cuda=AUTO jobs='' lint=no cluster=no
 while [ $# -gt 0 ]; do
   case $1 in
     --user) user=yes ;;
     --no-build) no_build=yes ;;
     --tests) with_tests=yes ;;
     --lint) lint=yes ;;
+    --cluster) cluster=yes ;;
     --cuda | --jobs)
       [ $# -ge 2 ] || die "$1 needs a value; see --help"
       if [ "$1" = --cuda ]; then cuda=$2; else jobs=$2; fi
@@ -205,8 +209,9 @@ done
 case $cuda in AUTO | ON | OFF) ;; *) die "--cuda $cuda: expected AUTO, ON or OFF" ;; esac
 [ -z "$jobs" ] || [[ $jobs =~ ^[1-9][0-9]*$ ]] || die "--jobs $jobs: expected a number from 1"
 
-if [ "$lint" = yes ]; then
-  system_packages "${lint_packages[@]}"
+if [ "$lint" = yes ] || [ "$cluster" = yes ]; then
+  [ "$lint" = no ] || system_packages "${lint_packages[@]}"
+  [ "$cluster" = no ] || system_packages "${cluster_packages[@]}"
   exit 0
 fi
 [ -z "${PGAN_LIBTORCH:-}" ] || check_libtorch "$PGAN_LIBTORCH"

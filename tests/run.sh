@@ -8,12 +8,15 @@ if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
 Usage: tests/run.sh [arguments of ctest]
 
 Installs what is missing, builds everything (launch/install.sh --tests) and runs the tests.
-  tests/run.sh -L unit              only tests with the label unit (also: ranks, faults, house)
+  tests/run.sh -L unit              only tests with the label unit (also: ranks, faults, cluster, house)
   tests/run.sh -R pack              only tests whose name contains "pack"
   tests/run.sh --output-junit FILE  also write the results as JUnit XML
 
 The tests with the label faults kill, starve and damage runs; longer: PGAN_FAULT_KILLS=200,
 PGAN_FAULT_CORRUPTIONS=1000, PGAN_FAULTS_ALL=1.
+
+The tests with the label cluster make hosts and Slurm clusters on this machine. They need root, and
+launch/install.sh --cluster first; where they cannot run they are skipped and say why.
 
 Environment: CI=true makes warnings errors; PGAN_INSTALL_ARGS is passed to install.sh (--user);
 PGAN_TEST_DATA is a folder of real images (default: ../shared/data; tests without it are skipped).

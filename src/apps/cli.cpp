@@ -42,14 +42,22 @@ void print_error(const char* program, const std::string& message) {
   done.wait_for(std::chrono::seconds(2));
 }
 
+/// Given back before the last words of a process that ran out of memory, MPI's among them.
+std::unique_ptr<char[]> memory_reserve() {
+  constexpr std::size_t kBytes = 8 << 20;
+  return std::unique_ptr<char[]>(new char[kBytes]);
+}
+
 ExitCode run_body(const char* program, const Arguments& arguments, comm::Communicator& host,
                   const std::function<ExitCode(const Arguments&, comm::Communicator&)>& body) {
+  auto reserve = memory_reserve();
   try {
     return body(arguments, host);
   } catch (const comm::AgreedError& error) {
     if (host.rank() == 0) print_error(program, error.what());
     return error.code();
   } catch (...) {
+    reserve.reset();
     const Failure failure = current_failure();
     const std::string where =
         host.size() == 1 ? "" : "rank " + std::to_string(host.rank()) + " on " + host_name() + ": ";

@@ -207,6 +207,7 @@ class MpiCommunicator : public Communicator {
                   const std::chrono::duration<double> age = Clock::now() - at.since;
                   return at.what + " for " + std::to_string(static_cast<int>(age.count())) + " s";
                 },
+            .warn = [](const std::string& verdict) { log_warning(verdict); },
             .tell =
                 [this](const std::string& verdict) {
                   queue_.fail(std::make_exception_ptr(CommError(verdict)));

@@ -10,6 +10,7 @@ namespace {
 constexpr double kLookSeconds = 0.2;
 constexpr double kQuietSeconds = 0.5;    // no letters are looked for while collectives come and go
 constexpr double kPatienceEnding = 1.0;  // in a collective, once the launcher ends the job
+constexpr double kWarnSeconds = 2.0;
 constexpr double kAnswerSeconds = 2.0;
 constexpr double kFollowSeconds = 10.0;  // for the rank that tells to end the job
 constexpr double kGraceSeconds = 8.0;    // for the own process to end
@@ -85,6 +86,11 @@ void Watchdog::look() {
   read_letters(now.number, nullptr, nullptr);
   if (now.call.empty()) return;
   const bool timed_out = seconds > hooks_.timeout_seconds();
+  if (!timed_out && seconds > kWarnSeconds && warned_ != now.number) {
+    warned_ = now.number;
+    if (const auto silence = roll_call(now, false)) hooks_.warn(*silence);
+    return;
+  }
   if (!timed_out && !(ending() && seconds > kPatienceEnding)) return;
   const std::optional<std::string> verdict = roll_call(now, timed_out);
   if (!verdict) return;
@@ -163,7 +169,7 @@ std::optional<std::string> Watchdog::roll_call(const State& hung, bool timed_out
   }
   if (!timed_out) return std::nullopt;
   if (!elsewhere.empty()) return prefix + elsewhere + "; raise --timeout if that was only slow";
-  return prefix + "all ranks answer and are in it: the network between them hangs";
+  return prefix + "all ranks answer and have entered it: MPI or the network between them hangs";
 }
 
 }  // namespace pgan::comm

@@ -34,7 +34,9 @@ class Letters {
 /// timeout, the watchdogs hold a roll call: each asks the others what they are at. One that is in
 /// another place says where and for how long; one that was stopped, died or cannot be reached says
 /// nothing. The lowest rank that asks tells the verdict to its own process, which ends the job; the
-/// others keep quiet, so that one line is printed. In between no letter is sent.
+/// others keep quiet, so that one line is printed. A first roll call is held after a few seconds:
+/// it only warns of ranks that do not answer, before the launcher ends a job whose host is lost.
+/// While collectives come and go no letter is sent.
 class Watchdog {
  public:
   struct Rank {
@@ -44,6 +46,7 @@ class Watchdog {
   struct Hooks {
     std::function<double()> timeout_seconds;
     std::function<std::string()> elsewhere;  ///< what this process does outside collectives
+    std::function<void(const std::string& verdict)> warn;  ///< of a rank that does not answer
     std::function<void(const std::string& verdict)> tell;  ///< should lead to the process's end
     std::function<void(const std::string& verdict)> end;   ///< must; when tell did not
   };
@@ -85,6 +88,7 @@ class Watchdog {
   bool stopping_ = false;
   State state_;
   std::function<bool()> ending_;
+  std::uint64_t warned_ = 0;    // the collective of the first roll call
   std::uint64_t followed_ = 0;  // the collective in which a lower rank asked: it will tell
   std::thread thread_;
 };

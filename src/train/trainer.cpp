@@ -246,7 +246,7 @@ void Trainer::settled(const Updates::Settled& update) {
 void Trainer::count_skip(const Updates::Settled& update) {
   std::int64_t& in_a_row = counters_.skipped_in_a_row[update.phase];
   in_a_row = update.finite ? 0 : in_a_row + 1;
-  if (update.finite) return;
+  if (update.finite || verdict_) return;
   ++counters_.skipped;
   const std::string at = "step " + std::to_string(update.step) + ": phase " + update.phase +
                          " has a non-finite gradient";

@@ -49,6 +49,7 @@ class WatchdogTest : public ::testing::Test {
   struct Told {
     std::mutex mutex;
     std::vector<std::pair<int, std::string>> verdicts;
+    std::vector<std::string> warnings;
   };
 
   std::unique_ptr<Watchdog> make(int rank, int ranks, double timeout,
@@ -59,10 +60,15 @@ class WatchdogTest : public ::testing::Test {
       const std::lock_guard lock(told->mutex);
       told->verdicts.emplace_back(rank, verdict);
     };
+    const auto warn = [told = told_](const std::string& verdict) {
+      const std::lock_guard lock(told->mutex);
+      told->warnings.push_back(verdict);
+    };
     return std::make_unique<Watchdog>(Watchdog::Rank{rank, hosts},
                                       std::make_unique<PostOffice>(post_, rank),
                                       Watchdog::Hooks{.timeout_seconds = [=] { return timeout; },
                                                       .elsewhere = [=] { return elsewhere; },
+                                                      .warn = warn,
                                                       .tell = tell,
                                                       .end = [](const std::string&) {}});
   }
@@ -132,6 +138,23 @@ TEST_F(WatchdogTest, ADeadRankIsNamedAtOnceWhenTheLauncherEndsTheJob) {
   const auto verdicts = wait_for_verdicts(10s);
   ASSERT_EQ(verdicts.size(), 1U);
   EXPECT_THAT(verdicts[0].second, HasSubstr("rank 1 on node1 does not answer"));
+}
+
+TEST_F(WatchdogTest, ARankThatDoesNotAnswerIsWarnedOfOnceBeforeTheTimeout) {
+  const auto first = make(0, 3, 600), second = make(1, 3, 600);
+  for (auto* dog : {first.get(), second.get()}) dog->begin("all_reduce (step 3)");
+  EXPECT_TRUE(wait_for_verdicts(8s).empty());
+  const std::lock_guard lock(told_->mutex);
+  ASSERT_EQ(told_->warnings.size(), 1U);
+  EXPECT_THAT(told_->warnings[0], HasSubstr("all_reduce (step 3)"));
+  EXPECT_THAT(told_->warnings[0], HasSubstr("rank 2 on node2 does not answer"));
+}
+
+TEST_F(WatchdogTest, ASlowRankIsWarnedOfByNobody) {
+  const auto first = make(0, 2, 600), slow = make(1, 2, 600);
+  first->begin("all_reduce (step 3)");
+  EXPECT_TRUE(wait_for_verdicts(6s).empty());
+  EXPECT_TRUE(told_->warnings.empty());
 }
 
 TEST_F(WatchdogTest, ASlowRankIsGivenItsTimeWhenTheLauncherEndsTheJob) {
