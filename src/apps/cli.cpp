@@ -52,7 +52,9 @@ ExitCode run_body(const char* program, const Arguments& arguments, comm::Communi
                   const std::function<ExitCode(const Arguments&, comm::Communicator&)>& body) {
   auto reserve = memory_reserve();
   try {
-    return body(arguments, host);
+    const ExitCode code = body(arguments, host);
+    host.barrier();  // watched, as MPI_Finalize is not
+    return code;
   } catch (const comm::AgreedError& error) {
     if (host.rank() == 0) print_error(program, error.what());
     return error.code();
@@ -111,7 +113,7 @@ void run_parallel(const char* program, int argc, char** argv,
   start_log(host->rank(), host_name());
   const ExitCode code = run_body(program, arguments, *host, body);
   host.reset();
-  comm::finalize();
+  comm::finalize(code);
   leave(code);
 }
 

@@ -333,7 +333,10 @@ void Store::drain() {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     } else if (has(answers, 'f')) {
       comm::agree(host_, [&] {
-        if (state == 'f') throw CheckpointError("the last checkpoint was not saved: " + failure());
+        if (state == 'f')
+          throw CheckpointError("the last checkpoint was not saved: " + failure() +
+                                "; the newest whole one stands: mend the disk, "
+                                "then run the same command again");
       });
     } else if (has(answers, 's')) {
       commit();

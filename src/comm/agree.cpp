@@ -1,5 +1,7 @@
 #include "comm/agree.h"
 
+#include "core/launcher.h"
+
 namespace pgan::comm {
 
 void agree(Communicator& host, const std::function<void()>& work) {
@@ -9,7 +11,8 @@ void agree(Communicator& host, const std::function<void()>& work) {
   } catch (...) {
     mine = current_failure();
   }
-  const std::string report = std::to_string(static_cast<int>(mine.code)) + " " + mine.message;
+  std::string report = std::to_string(static_cast<int>(mine.code)) + " ";
+  if (mine.code != ExitCode::ok) report += host_name() + ": " + mine.message;
   const std::vector<std::string> reports = gather_text(host, report);
   std::size_t failures = 0, first = reports.size();
   for (std::size_t rank = 0; rank < reports.size(); ++rank) {
@@ -20,7 +23,11 @@ void agree(Communicator& host, const std::function<void()>& work) {
   if (failures == 0) return;
   const std::size_t space = reports[first].find(' ');
   std::string message = reports[first].substr(space + 1);
-  if (failures < reports.size()) message = "rank " + std::to_string(first) + ": " + message;
+  if (failures < reports.size()) {
+    message = "rank " + std::to_string(first) + " on " + message;
+  } else {
+    message = message.substr(message.find(": ") + 2);
+  }
   throw AgreedError(static_cast<ExitCode>(std::stoi(reports[first].substr(0, space))), message);
 }
 

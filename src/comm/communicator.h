@@ -1,7 +1,6 @@
 #pragma once
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -55,19 +54,17 @@ class Communicator {
   virtual int local_size() const { return 1; }
   /// Longest wait for another rank, in seconds, from the next collective on. Not collective.
   void set_timeout(double seconds) { timeout_seconds_ = seconds; }
+  double timeout_seconds() const { return timeout_seconds_; }
   /// What this rank is at ("step 812, phase D"), for the message should it or the next calls hang.
   void set_activity(std::string what);
   /// Large sums first within each host, then between hosts: fewer bytes over slow links, more
   /// passes over memory. The same on every rank, between collectives. Default: flat.
   virtual void set_hierarchical(bool /*hierarchical*/) {}
-  /// ending() true: the launcher wants the job to end, so a rank that does not even answer is given
-  /// up at once. Called from other threads, at most a few times a second. Not collective.
-  virtual void set_ending(std::function<bool()> /*ending*/) {}
   /// Where buffers must live.
   virtual torch::Device device() const { return torch::kCPU; }
 
   /// In place. buffer: contiguous, on device(), same shape and dtype on every rank
-  /// (float32, float64, int32, int64, uint8, and bfloat16, which is summed in float32 and rounded;
+  /// (float32, float64, int32, int64, uint8, and bfloat16, whose partial sums are rounded;
   /// mean: floating types only). what: names the call in messages.
   [[nodiscard]] std::unique_ptr<Work> all_reduce(torch::Tensor& buffer, ReduceOp op,
                                                  std::string what = "all_reduce");
@@ -81,7 +78,6 @@ class Communicator {
   [[noreturn]] virtual void abort(ExitCode code) noexcept = 0;
 
  protected:
-  double timeout_seconds() const { return timeout_seconds_; }
   /// "bucket 2 of 5 (step 812, phase D)": the call being made, for messages.
   std::string call() const;
   void set_operation(std::string what) { operation_ = std::move(what); }

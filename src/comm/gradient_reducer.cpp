@@ -97,13 +97,6 @@ GradientReducer::~GradientReducer() {
   for (const torch::Tensor& param : params_) {
     torch::autograd::impl::set_post_acc_grad_hooks(param, nullptr);
   }
-  for (Bucket& bucket : buckets_) {
-    try {
-      if (bucket.work) bucket.work->wait();
-    } catch (...) {  // whoever waits next hears of it
-      return;
-    }
-  }
 }
 
 void GradientReducer::begin() {
@@ -164,15 +157,18 @@ GradientReducer::Outcome GradientReducer::finish() {
   for (Bucket& bucket : buckets_) {
     bucket.work->wait();
     outcome.calls.push_back(bucket.work->times());
-    bucket.work.reset();
     if (compressed_) bucket.flat.copy_(bucket.sent);
     const auto [least, most] = torch::aminmax(bucket.flat.narrow(0, 0, bucket.gradients));
     const torch::Tensor peak = torch::max(-least, most);  // keeps a NaN
     largest = largest.defined() ? torch::max(largest, peak) : peak;
   }
-  if (losses_work_) losses_work_->wait(), losses_work_.reset();
+  if (losses_work_) losses_work_->wait();
   outcome.finite = largest.isfinite().item<bool>();
   const torch::Tensor means = losses_.to(torch::kCPU, torch::kFloat64);
+  // On a GPU the first wait only ordered the streams, and the host was held up by item(): a
+  // collective that was aborted meanwhile must not pass for one that ended.
+  for (Bucket& bucket : buckets_) bucket.work->wait(), bucket.work.reset();
+  if (losses_work_) losses_work_->wait(), losses_work_.reset();
   for (std::size_t i = 0; i < loss_names_.size(); ++i) {
     outcome.mean_losses[loss_names_[i]] = means[static_cast<std::int64_t>(i)].item<double>();
   }

@@ -41,7 +41,7 @@ class GradientReducer {
   /// Keeps references to comm and the tensors. name: of the set, for messages.
   GradientReducer(Communicator& comm, std::string name, std::vector<torch::Tensor> params,
                   const ReducerOptions& options);
-  /// Waits for what is under way.
+  /// Collectives under way are left to end by themselves.
   ~GradientReducer();
 
   void begin();

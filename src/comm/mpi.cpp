@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "comm/makers.h"
+#include "comm/start_guard.h"
 #include "comm/watchdog.h"
 #include "comm/work_queue.h"
 #include "core/launcher.h"
@@ -23,6 +24,7 @@ namespace {
 constexpr std::int64_t kMaxCount = 1 << 28;  // MPI counts are int
 constexpr int kAbortGraceSeconds = 5;
 constexpr int kShortestPause = 100, kLongestPause = 1000;  // microseconds, of polling
+constexpr int kFinalizeSeconds = 10;
 constexpr std::int64_t kSmallBytes = 4096;
 
 using Clock = std::chrono::steady_clock;
@@ -163,10 +165,6 @@ class MpiCommunicator : public Communicator {
   int size() const override { return size_; }
   int local_rank() const override { return local_rank_; }
   int local_size() const override { return local_size_; }
-  void set_ending(std::function<bool()> ending) override {
-    watchdog_->set_ending(std::move(ending));
-  }
-
   void set_hierarchical(bool hierarchical) override { hierarchical_ = hierarchical; }
 
   void barrier() override {
@@ -355,6 +353,7 @@ class MpiCommunicator : public Communicator {
 
 std::unique_ptr<Communicator> make_mpi(torch::Device device) {
   if (!device.is_cpu()) throw ConfigError("transport mpi reduces CPU tensors, not " + device.str());
+  const StartGuard guard;
   int started = 0;
   MPI_Initialized(&started);
   if (started == 0) {
@@ -380,11 +379,17 @@ std::string mpi_version() {
   return version.substr(0, version.find_first_of(",\n"));
 }
 
-void finalize() {
+void finalize(ExitCode code) {
   int started = 0, ended = 0;
   MPI_Initialized(&started);
   MPI_Finalized(&ended);
-  if (started != 0 && ended == 0) MPI_Finalize();
+  if (started == 0 || ended != 0) return;
+  std::thread([code] {  // all is durable by now: a rank that hangs keeps nobody
+    std::this_thread::sleep_for(std::chrono::seconds(kFinalizeSeconds));
+    _exit(static_cast<int>(code));
+  })
+      .detach();
+  MPI_Finalize();
 }
 
 }  // namespace pgan::comm

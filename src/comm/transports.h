@@ -51,7 +51,7 @@ std::unique_ptr<Communicator> open_device(torch::Device device, Communicator& ho
 std::string mpi_version();
 
 /// Ends MPI in good order if it was started; collective over the host's ranks. After it no
-/// communicator of the process may be used.
-void finalize();
+/// communicator of the process may be used. Ends the process with `code` if another rank hangs.
+void finalize(ExitCode code);
 
 }  // namespace pgan::comm

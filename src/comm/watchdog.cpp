@@ -8,8 +8,7 @@ namespace pgan::comm {
 namespace {
 
 constexpr double kLookSeconds = 0.2;
-constexpr double kQuietSeconds = 0.5;    // no letters are looked for while collectives come and go
-constexpr double kPatienceEnding = 1.0;  // in a collective, once the launcher ends the job
+constexpr double kQuietSeconds = 0.5;  // no letters are looked for while collectives come and go
 constexpr double kWarnSeconds = 2.0;
 constexpr double kAnswerSeconds = 2.0;
 constexpr double kFollowSeconds = 10.0;  // for the rank that tells to end the job
@@ -25,7 +24,8 @@ std::string whole_seconds(double seconds) {
 
 }  // namespace
 
-// Letters: "?" asks; "=N" answers from inside collective number N; "!text" from elsewhere.
+// Letters: "?" asks after a timeout, "~" early; "=N" answers from inside collective number N;
+// "!text" from elsewhere.
 
 Watchdog::Watchdog(Rank rank, std::unique_ptr<Letters> letters, Hooks hooks)
     : rank_(std::move(rank)),
@@ -53,19 +53,9 @@ void Watchdog::done() {
   state_.since = Clock::now();
 }
 
-void Watchdog::set_ending(std::function<bool()> ending) {
-  const std::lock_guard lock(mutex_);
-  ending_ = std::move(ending);
-}
-
 Watchdog::State Watchdog::state() const {
   const std::lock_guard lock(mutex_);
   return state_;
-}
-
-bool Watchdog::ending() const {
-  const std::lock_guard lock(mutex_);
-  return ending_ && ending_();
 }
 
 /// False when the watchdog is to stop.
@@ -85,17 +75,20 @@ void Watchdog::look() {
   if (seconds < kQuietSeconds) return;
   read_letters(now.number, nullptr, nullptr);
   if (now.call.empty()) return;
-  const bool timed_out = seconds > hooks_.timeout_seconds();
-  if (!timed_out && seconds > kWarnSeconds && warned_ != now.number) {
-    warned_ = now.number;
-    if (const auto silence = roll_call(now, false)) hooks_.warn(*silence);
-    return;
-  }
-  if (!timed_out && !(ending() && seconds > kPatienceEnding)) return;
-  const std::optional<std::string> verdict = roll_call(now, timed_out);
+  // Lower ranks ask first, so that the others hear of it and do not.
+  const double turn = std::min(2.0, (rank_.number > 0 ? 0.5 : 0.0) + 0.001 * rank_.number);
+  if (seconds <= hooks_.timeout_seconds() + turn) return warn_early(now, seconds);
+  const std::optional<std::string> verdict = roll_call(now, true);
   if (!verdict) return;
   hooks_.tell(*verdict);
   if (sleep(kGraceSeconds)) hooks_.end(*verdict);
+}
+
+void Watchdog::warn_early(const State& now, double seconds) {
+  const bool turn = rank_.number == 0 || (rank_.number == 1 && seconds > 2 * kWarnSeconds);
+  if (!turn || seconds < kWarnSeconds || warned_ == now.number) return;
+  warned_ = now.number;
+  if (const auto silence = roll_call(now, false)) hooks_.warn(*silence);
 }
 
 std::string Watchdog::own_answer() const {
@@ -108,9 +101,9 @@ std::string Watchdog::own_answer() const {
 /// Answers questions, and strikes those who answer ours from `silent`.
 void Watchdog::read_letters(std::uint64_t number, std::set<int>* silent, std::string* elsewhere) {
   while (const auto letter = letters_->receive()) {
-    if (letter->text == "?") {
+    if (letter->text == "?" || letter->text == "~") {
       letters_->send(letter->from, own_answer());
-      if (letter->from < rank_.number) followed_ = number;
+      if (letter->from < rank_.number) (letter->text == "?" ? followed_ : warned_) = number;
       continue;
     }
     if (silent == nullptr || silent->erase(letter->from) == 0) continue;
@@ -145,9 +138,9 @@ std::optional<std::string> Watchdog::roll_call(const State& hung, bool timed_out
   for (int rank = 0; rank < static_cast<int>(rank_.hosts.size()); ++rank) {
     if (rank != rank_.number) silent.insert(rank);
   }
-  const auto following = [&] { return followed_ == hung.number; };
+  const auto following = [&] { return timed_out && followed_ == hung.number; };
   if (!following()) {
-    for (const int rank : silent) letters_->send(rank, "?");
+    for (const int rank : silent) letters_->send(rank, timed_out ? "?" : "~");
   }
   std::string elsewhere;
   const auto begun = Clock::now();
@@ -161,11 +154,12 @@ std::optional<std::string> Watchdog::roll_call(const State& hung, bool timed_out
       "in " + hung.call + " for " + whole_seconds(seconds_since(hung.since)) + ": ";
   if (following()) {
     followed_ = 0;
-    if (!timed_out) return std::nullopt;
     return prefix + "a lower rank was to end the job and did not";
   }
   if (!silent.empty()) {
-    return prefix + list(silent) + " does not answer: stopped, dead, or cut off from the network";
+    return prefix + list(silent) +
+           (timed_out ? " does not answer: stopped, dead, or cut off from the network"
+                      : " has not answered for 2 s: stopped, dead, or behind a slow link");
   }
   if (!timed_out) return std::nullopt;
   if (!elsewhere.empty()) return prefix + elsewhere + "; raise --timeout if that was only slow";

@@ -59,8 +59,6 @@ class Watchdog {
   /// A collective begins or ends. Not nested.
   void begin(const std::string& call);
   void done();
-  /// See Communicator::set_ending.
-  void set_ending(std::function<bool()> ending);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -73,10 +71,10 @@ class Watchdog {
   void run();
   bool sleep(double seconds);
   State state() const;
-  bool ending() const;
   void look();
   std::string own_answer() const;
   void read_letters(std::uint64_t number, std::set<int>* silent, std::string* elsewhere);
+  void warn_early(const State& now, double seconds);
   std::optional<std::string> roll_call(const State& hung, bool timed_out);
   std::string list(const std::set<int>& ranks) const;
 
@@ -87,9 +85,8 @@ class Watchdog {
   std::condition_variable stopping_changed_;
   bool stopping_ = false;
   State state_;
-  std::function<bool()> ending_;
   std::uint64_t warned_ = 0;    // the collective of the first roll call
-  std::uint64_t followed_ = 0;  // the collective in which a lower rank asked: it will tell
+  std::uint64_t followed_ = 0;  // in which a lower rank asked after its timeout: it will tell
   std::thread thread_;
 };
 

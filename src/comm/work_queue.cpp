@@ -90,6 +90,8 @@ void WorkQueue::run(const std::shared_ptr<Shared>& shared) {
       } catch (...) {
         error = std::current_exception();
       }
+      // An operation that was given up may still write into its tensors: they are kept for ever.
+      if (error) new std::function<void()>(std::move(task));
       task = nullptr;  // lets go of its tensors before anybody is told
       lock.lock();
       shared->running = false;

@@ -91,7 +91,7 @@ class Progressive : public Recipe {
   }
   std::map<std::string, NamedParameters> parameter_sets() override;
   LossTerms loss(const Phase& phase, const Batch& real, const Growth& growth, Noise& noise,
-                 const Ready& ready) override;
+                 Step& step) override;
   TensorMap sample_inputs(Noise& noise) override {
     return {{"latents", noise.normal({shape_.latent})}};
   }
@@ -133,14 +133,14 @@ std::map<std::string, NamedParameters> Progressive::parameter_sets() {
 }
 
 LossTerms Progressive::loss(const Phase& phase, const Batch& real, const Growth& growth,
-                            Noise& noise, const Ready& ready) {
+                            Noise& noise, Step& step) {
   const std::int64_t group = group_size_of(real.rows.global, options_.stddev_group);
   const auto critic = [&](const torch::Tensor& images) {
-    ready("D");
+    step.ready("D");
     return discriminator_->forward(images, growth, group);
   };
   const auto generate = [&, z = noise.normal({shape_.latent})] {
-    ready("G");
+    step.ready("G");
     return generator_->forward(z, growth);
   };
   if (phase.name == "G") {
@@ -153,9 +153,9 @@ LossTerms Progressive::loss(const Phase& phase, const Batch& real, const Growth&
     return generate();
   };
   const torch::Tensor mix = noise.uniform({1, 1, 1});
-  const CriticLoss loss =
-      critic_loss(critic, real.data.at("images"), make_fake, mix, options_.loss);
-  return {loss.total,
+  const CriticLoss loss = critic_loss(critic, real.data.at("images"), make_fake, mix, options_.loss,
+                                      [&](const torch::Tensor& terms) { step.backward(terms); });
+  return {loss.rest,
           {{"loss_d", loss.total},
            {"d_real", loss.real.mean()},
            {"d_fake", loss.fake.mean()},

@@ -25,14 +25,23 @@ struct Phase {
 };
 
 struct LossTerms {
-  torch::Tensor total;                         ///< scalar, mean over this rank's rows
+  torch::Tensor total;  ///< scalar, mean over this rank's rows, without what Step::backward() had
   std::map<std::string, torch::Tensor> parts;  ///< scalars to log, likewise means
 };
 
-/// To be called with a set's name before its parameters are used: an update of it may still be
-/// under way, and is made up for then. The later it is called, the more of the update's reduction
-/// over ranks is hidden.
-using Ready = std::function<void(std::string_view set)>;
+/// The step under way, as a recipe sees it while it computes a loss.
+class Step {
+ public:
+  virtual ~Step() = default;
+  /// To be called with a set's name before its parameters are used: an update of it may still be
+  /// under way, and is made up for then. The later it is called, the more of the update's reduction
+  /// over ranks is hidden. Before loss() returns every set must have been asked for
+  /// whose last update was in an earlier phase, used or not.
+  virtual void ready(std::string_view set) = 0;
+  /// Runs backward of a term of the loss at once, to be left out of LossTerms::total then: before
+  /// ready() of another set it gives that set's reduction time. The phase's own sets must be ready.
+  virtual void backward(const torch::Tensor& term) = 0;
+};
 
 /// Adam's constants for a model (Kingma and Ba 2015, notation of algorithm 1).
 struct AdamSettings {
@@ -59,7 +68,7 @@ class Recipe {
   /// Loss of one phase, on this rank's rows. The trainer freezes what the phase does not update and
   /// runs backward. real: already blended for the growth, on the model's device and dtype.
   virtual LossTerms loss(const Phase& phase, const Batch& real, const Growth& growth, Noise& noise,
-                         const Ready& ready) = 0;
+                         Step& step) = 0;
   /// At most this many rows share batch statistics and must stay on one rank; 1: none do.
   virtual std::int64_t group_size() const { return 1; }
   /// Adds layers up to a resolution; true if any parameter list changed. Default: fixed-size model.

@@ -6,9 +6,16 @@ namespace pgan::models {
 
 CriticLoss critic_loss(const Critic& critic, const torch::Tensor& real,
                        const std::function<torch::Tensor()>& make_fake, const torch::Tensor& mix,
-                       const WassersteinSettings& settings) {
+                       const WassersteinSettings& settings,
+                       const std::function<void(const torch::Tensor&)>& on_real_terms) {
   CriticLoss loss;
   loss.real = critic(real);
+  torch::Tensor real_terms = settings.drift * loss.real.square().mean() - loss.real.mean();
+  if (on_real_terms) {
+    on_real_terms(real_terms);
+    real_terms = real_terms.detach();
+    loss.real = loss.real.detach();
+  }
   const torch::Tensor fake = make_fake();
   loss.fake = critic(fake);
   const torch::Tensor between = (mix * real + (1 - mix) * fake).detach().requires_grad_(true);
@@ -18,9 +25,8 @@ CriticLoss critic_loss(const Critic& critic, const torch::Tensor& real,
   loss.gradient_norm = gradient.square().sum({1, 2, 3}).sqrt();
   const double target = settings.penalty_target;
   loss.gradient_penalty = (loss.gradient_norm - target).square().mean() / (target * target);
-  loss.total = loss.fake.mean() - loss.real.mean() +
-               settings.penalty_weight * loss.gradient_penalty +
-               settings.drift * loss.real.square().mean();
+  loss.rest = loss.fake.mean() + settings.penalty_weight * loss.gradient_penalty;
+  loss.total = on_real_terms ? loss.rest.detach() + real_terms : loss.rest + real_terms;
   return loss;
 }
 

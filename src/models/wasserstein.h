@@ -16,7 +16,8 @@ struct WassersteinSettings {
 using Critic = std::function<torch::Tensor(const torch::Tensor& images)>;  ///< [N,...] -> [N]
 
 struct CriticLoss {
-  torch::Tensor total;             ///< scalar
+  torch::Tensor total;             ///< scalar; without graph where the terms were taken apart
+  torch::Tensor rest;              ///< scalar: total without the terms of the real images
   torch::Tensor real, fake;        ///< [N] scores
   torch::Tensor mixed;             ///< [N] scores of the mixed images
   torch::Tensor gradient_norm;     ///< [N] L2 norms of d mixed / d image
@@ -26,10 +27,13 @@ struct CriticLoss {
 /// mean D(fake) − mean D(real) + lambda · penalty + drift · mean D(real)².
 ///
 /// real: [N,C,H,W]. make_fake: called once, after the critic's pass over the reals; gives as many
-/// images, without graph. mix: [N,1,1,1], weight of the real image in the
-/// mixture the gradient is taken at. The penalty differentiates twice through the critic.
+/// images, without graph. on_real_terms: given −mean D(real) + drift · mean D(real)² before
+/// make_fake is called, to run backward of it; null: it stays in total. mix: [N,1,1,1], weight of
+/// the real image in the mixture the gradient is taken at. The penalty differentiates twice through
+/// the critic.
 CriticLoss critic_loss(const Critic& critic, const torch::Tensor& real,
                        const std::function<torch::Tensor()>& make_fake, const torch::Tensor& mix,
-                       const WassersteinSettings& settings);
+                       const WassersteinSettings& settings,
+                       const std::function<void(const torch::Tensor&)>& on_real_terms = nullptr);
 
 }  // namespace pgan::models

@@ -21,14 +21,6 @@ Coordinator::Coordinator(comm::Communicator& host)
       own_(torch::zeros({kSlots}, torch::kFloat64)),
       all_(torch::zeros({host.size(), kSlots}, torch::kFloat64)) {}
 
-Coordinator::~Coordinator() {
-  try {
-    if (work_) work_->wait();
-  } catch (...) {  // the thread that trains hears of it
-    return;
-  }
-}
-
 void Coordinator::post(const LocalStatus& status) {
   double* slot = own_.mutable_data_ptr<double>();
   slot[kStop] = status.stop_requested ? 1 : 0;
@@ -48,7 +40,7 @@ Directive Coordinator::collect() {
   for (int rank = 0; rank < host_.size(); ++rank) {
     const double* slot = all_.const_data_ptr<double>() + rank * kSlots;
     const auto writing = static_cast<Writing>(static_cast<int>(slot[kWriting]));
-    directive.stop = directive.stop || slot[kStop] != 0;
+    if (slot[kStop] != 0 && !directive.stop) directive.stop = true, directive.stop_rank = rank;
     directive.begin_checkpoint = directive.begin_checkpoint || slot[kSave] != 0;
     directive.writer_busy = directive.writer_busy || writing == Writing::writing;
     all_synced = all_synced && writing == Writing::synced;

@@ -21,6 +21,7 @@ struct LocalStatus {
 /// What all ranks do next, at the same step.
 struct Directive {
   bool stop = false;               ///< some rank was asked to: checkpoint and leave with exit 75
+  int stop_rank = -1;              ///< the lowest that was
   bool begin_checkpoint = false;   ///< by the wall clock
   bool commit_checkpoint = false;  ///< every rank's share is synced
   bool writer_busy = false;        ///< some rank still writes: no new save may begin
@@ -35,10 +36,6 @@ struct Directive {
 class Coordinator {
  public:
   explicit Coordinator(comm::Communicator& host);
-  /// Waits for what is under way: the buffers are its own.
-  ~Coordinator();
-  Coordinator(const Coordinator&) = delete;
-  Coordinator& operator=(const Coordinator&) = delete;
   /// Collective: starts telling the others.
   void post(const LocalStatus& status);
   /// Ends the post() before. Throws CommError.

@@ -26,6 +26,7 @@ std::string Counters::to_json() const {
                           {"images", window.images},
                           {"steps", window.steps},
                           {"loss_sums", window.loss_sums},
+                          {"loss_counts", window.loss_counts},
                           {"seconds", window.seconds},
                           {"data_wait", window.data_wait},
                           {"rank_wait", window.rank_wait}}}}
@@ -47,6 +48,8 @@ Counters Counters::from_json(const std::string& text, const std::string& where) 
     counters.window.steps = window.at("steps").get<std::int64_t>();
     for (const auto& [name, sum] : window.at("loss_sums").items())
       counters.window.loss_sums[name] = number_or_nan(sum);
+    counters.window.loss_counts =
+        window.at("loss_counts").get<std::map<std::string, std::int64_t>>();
     counters.window.seconds = number_or_nan(window.at("seconds"));
     counters.window.data_wait = number_or_nan(window.at("data_wait"));
     counters.window.rank_wait = number_or_nan(window.at("rank_wait"));

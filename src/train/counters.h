@@ -18,6 +18,7 @@ struct Counters {
     std::int64_t begin_step = 0;  ///< steps done when it began
     std::int64_t images = 0, steps = 0;
     std::map<std::string, double> loss_sums;
+    std::map<std::string, std::int64_t> loss_counts;  ///< updates in each sum
     double seconds = 0, data_wait = 0, rank_wait = 0;
   } window;
 

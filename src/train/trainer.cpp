@@ -1,10 +1,7 @@
 #include "train/trainer.h"
 
-#include <bit>
-
 #include "comm/agree.h"
 #include "core/device.h"
-#include "core/launcher.h"
 #include "core/log.h"
 #include "core/noise.h"
 #include "train/replica_check.h"
@@ -13,18 +10,9 @@ namespace pgan::train {
 namespace {
 
 constexpr std::int64_t kMostSkipsInARow = 20;
-constexpr double kLongestTickSeconds = 60;
-constexpr double kOnStepSeconds = 0.5;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// Published tick lengths, thousands of images: 160 at 4x4 down to 10 at 1024x1024.
-std::int64_t default_tick_images(std::int64_t resolution) {
-  constexpr std::int64_t kKimg[] = {160, 140, 120, 100, 80, 60, 40, 20, 10};
-  const int level = std::bit_width(static_cast<std::uint64_t>(resolution)) - 3;
-  return 1000 * kKimg[std::clamp(level, 0, 8)];
 }
 
 Batch to_model(Batch batch, torch::Device device, torch::Dtype dtype) {
@@ -168,10 +156,13 @@ Trainer::End Trainer::run() {
     saver_.after_step(directive, passed(options_.checkpoint_kimg), progress_);
     if (passed(options_.snapshot_kimg)) sample_previews();
     stop = directive.stop;
+    stop_rank_ = directive.stop_rank;
   }
+  parts_.host.set_activity("the end of training");
   updates_.settle();
   act_on_verdict();
-  saver_.last_step(progress_);  // first: sheets and statistics may fail on a full disk
+  if (timeline_.tracing()) end_trace();  // of the steps there were
+  saver_.last_step(progress_);           // first: sheets and statistics may fail on a full disk
   // A stopped run goes on with its unfinished measurements, as if it had not stopped.
   if (finished() && counters_.window.steps > 0) report(true, growth_);
   sample_previews();
@@ -200,8 +191,9 @@ void Trainer::compare_replicas() {
 void Trainer::step() {
   enter(parts_.schedule.growth_at(progress_.images));
   const TrainOptions::Range traced = options_.traced_steps();
-  if (progress_.step + 1 == traced.first) begin_trace();
-  const std::string name = "step " + std::to_string(progress_.step + 1);
+  const std::int64_t number = progress_.step + 1;
+  if (!timeline_.tracing() && number >= traced.first && number <= traced.last) begin_trace();
+  const std::string name = "step " + std::to_string(number);
   parts_.host.set_activity(name + ", reading images");
   const Batch batch = [this] {
     const Timeline::Span span(timeline_, Part::data, "batch");
@@ -219,7 +211,7 @@ void Trainer::step() {
   updates_.end_step(step_images_);
   progress_.step += 1;
   progress_.images += step_images_;
-  if (progress_.step == traced.last) end_trace();
+  if (timeline_.tracing() && progress_.step == traced.last) end_trace();
 }
 
 void Trainer::run_phase(const models::Phase& phase, const Batch& batch) {
@@ -229,17 +221,28 @@ void Trainer::run_phase(const models::Phase& phase, const Batch& batch) {
                     static_cast<std::uint64_t>(counters_.rollbacks) * 0x9E3779B97F4A7C15U;
   Noise noise(seed, progress_.step, phase.name, batch.rows,
               torch::TensorOptions(parts_.dtype).device(parts_.model_device));
-  const auto ready = [this](std::string_view set) { updates_.need(set); };
+  class Underway : public models::Step {
+   public:
+    explicit Underway(Updates& updates) : updates_(updates) {}
+    void ready(std::string_view set) override { updates_.need(set); }
+    void backward(const torch::Tensor& term) override { updates_.backward_early(term); }
+
+   private:
+    Updates& updates_;
+  } underway(updates_);
   const models::LossTerms loss = [&] {
     const Timeline::Span span(timeline_, Part::forward, "forward " + phase.name);
-    return parts_.recipe.loss(phase, batch, growth_, noise, ready);
+    return parts_.recipe.loss(phase, batch, growth_, noise, underway);
   }();
   const Timeline::Span span(timeline_, Part::backward, "backward " + phase.name);
-  updates_.backward(phase, loss, {progress_.step, parts_.schedule.learning_rate_at(growth_)});
+  updates_.backward(loss, {progress_.step, parts_.schedule.learning_rate_at(growth_)});
 }
 
 void Trainer::settled(const Updates::Settled& update) {
-  for (const auto& [part, value] : update.losses) counters_.window.loss_sums[part] += value;
+  for (const auto& [part, value] : update.losses) {
+    counters_.window.loss_sums[part] += value;
+    counters_.window.loss_counts[part] += 1;
+  }
   count_skip(update);
 }
 
@@ -255,7 +258,9 @@ void Trainer::count_skip(const Updates::Settled& update) {
     verdict_ = std::make_exception_ptr(RollBack(update.step, counters_.rollbacks + 1));
     return;
   }
-  const std::string remedy = "; resume from an earlier checkpoint with a lower --learning-rate";
+  const std::string remedy =
+      "; go on from an earlier checkpoint with a lower rate: --run NEW --resume CHECKPOINT "
+      "--learning-rate X --override";
   if (options_.on_nonfinite == "stop") {
     verdict_ =
         std::make_exception_ptr(comm::AgreedError(ExitCode::diverged, "diverged: " + at + remedy));
@@ -277,99 +282,11 @@ void Trainer::act_on_verdict() const {
   if (verdict_) std::rethrow_exception(verdict_);
 }
 
-void Trainer::begin_trace() {
-  updates_.settle();
-  parts_.host.barrier();  // the ranks' clocks start together
-  timeline_.start_trace();
-}
-
-void Trainer::end_trace() {
-  updates_.settle();
-  const auto texts =
-      comm::gather_text(parts_.host, timeline_.take_trace(parts_.host.rank(), host_name()));
-  if (parts_.observer == nullptr) return;
-  std::string json = "[";
-  for (const std::string& text : texts) {
-    if (json.size() > 1) json += ",\n";
-    json += text;
-  }
-  const TrainOptions::Range traced = options_.traced_steps();
-  parts_.observer->on_trace(traced.first, traced.last, json + "]\n");
-}
-
-void Trainer::account(const Growth& growth, double seconds, const Directive& directive) {
-  eta_.measured(growth.resolution, step_images_, seconds);
-  Counters::Window& window = counters_.window;
-  window.images += step_images_;
-  window.steps += 1;
-  double data = 0, ranks = 0;
-  for (const PartSeconds& part : directive.seconds) {
-    data = std::max(data, of(part, Part::data));
-    ranks = std::max(ranks, of(part, Part::reduction) + of(part, Part::waiting));
-  }
-  window.data_wait += data;
-  window.rank_wait += ranks;
-  rank_times_.add(directive.seconds);
-  window_resident_ = std::max(window_resident_, directive.resident_bytes);
-}
-
-Counters Trainer::counters_now() const {
-  Counters counters = counters_;
-  counters.elapsed_seconds += seconds_since(start_);
-  counters.window.seconds += seconds_since(window_start_);
-  return counters;
-}
-
-void Trainer::start_window() {
-  counters_.window = {};
-  counters_.window.begin_step = progress_.step;
-  window_start_ = Clock::now();
-  window_resident_ = 0;
-  rank_times_ = {};
-}
-
-void Trainer::report(bool always, const Growth& growth) {
-  if (parts_.observer == nullptr) return;
-  const double seconds = counters_now().window.seconds;
-  const std::int64_t tick = options_.tick_kimg > 0 ? images_of(options_.tick_kimg)
-                                                   : default_tick_images(growth.resolution);
-  const bool due = always || counters_.window.images >= tick || seconds >= kLongestTickSeconds;
-  if (!due && seconds_since(last_on_step_) < kOnStepSeconds) return;
-  updates_.settle();  // the losses of all steps
-  const Counters counters = counters_now();
-  const Counters::Window& window = counters.window;
-  TickInfo info;
-  info.progress = progress_;
-  info.growth = growth;
-  info.total_images = parts_.schedule.total_images();
-  info.minibatch = step_images_;
-  info.learning_rate = parts_.schedule.learning_rate_at(growth);
-  for (const auto& [name, sum] : window.loss_sums) {
-    info.losses[name] = sum / static_cast<double>(window.steps);
-  }
-  info.images_per_second = static_cast<double>(window.images) / std::max(seconds, 1e-9);
-  info.elapsed_seconds = counters.elapsed_seconds;
-  std::int64_t end = info.total_images;
-  if (options_.max_steps > 0) {
-    end = std::min(end, progress_.images + (options_.max_steps - progress_.step) * step_images_);
-  }
-  info.eta_seconds = eta_.seconds_left(progress_.images, end);
-  info.data_wait_share = window.data_wait / std::max(seconds, 1e-9);
-  info.rank_wait_share = window.rank_wait / std::max(seconds, 1e-9);
-  info.resident_bytes = static_cast<std::int64_t>(window_resident_);
-  info.skipped_steps = counters.skipped;
-  info.rollbacks = counters.rollbacks;
-  info.rank_seconds = rank_times_.means();
-  info.straggler = rank_times_.straggler();
-  last_on_step_ = Clock::now();
-  if (!due) return parts_.observer->on_step(info);
-  parts_.observer->on_tick(info);
-  start_window();
-}
-
 void Trainer::begin_save() {
   updates_.settle();
   act_on_verdict();
+  // On a GPU a failed collective may show only at the next call: never in a checkpoint.
+  if (&parts_.device != &parts_.host) parts_.device.barrier();
   checkpoint::Manifest manifest = parts_.manifest;
   manifest.progress = progress_;
   manifest.growth = growth_;

@@ -27,7 +27,7 @@
 
 namespace pgan::train {
 
-/// What happened since the last report; losses are means over steps and ranks.
+/// What happened since the last report; losses are means over updates and ranks.
 struct TickInfo {
   Progress progress;
   Growth growth;
@@ -115,6 +115,8 @@ class Trainer {
   End run();
 
   const Progress& progress() const { return progress_; }
+  /// The lowest rank that was asked to stop; -1: none.
+  int stop_rank() const { return stop_rank_; }
   /// All state by checkpoint name: the tensors themselves.
   TensorMap state() const;
   /// uint8 [N,3,R,R]: as in the parts, or as in the checkpoint resumed from.
@@ -162,6 +164,8 @@ class Trainer {
   Clock::time_point start_ = Clock::now(), window_start_ = start_;
   Clock::time_point last_on_step_ = {};
   PartSeconds step_seconds_{};  // of the last step
+  std::int64_t trace_start_step_ = 0;
+  int stop_rank_ = -1;
   std::exception_ptr verdict_;  // ends the run: what a non-finite gradient led to
 };
 

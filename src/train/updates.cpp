@@ -42,26 +42,47 @@ void Updates::rebuild(models::Recipe& recipe) {
 }
 
 void Updates::begin(const models::Phase& phase) {
+  phase_ = &phase;
+  zeroed_ = false;
   for (auto& [name, set] : sets_) {
     const bool updated = updates(phase, name);
     for (auto& [parameter_name, parameter] : set.parameters) parameter.requires_grad_(updated);
   }
 }
 
-void Updates::backward(const models::Phase& phase, const models::LossTerms& loss, When when) {
-  for (const std::string& name : phase.parameter_sets) {
+void Updates::zero_gradients() {
+  if (std::exchange(zeroed_, true)) return;
+  for (const std::string& name : phase_->parameter_sets) {
     if (is_pending(name)) {
-      throw Error(ExitCode::internal, "phase " + phase.name + " computed its loss from " + name +
-                                          " without asking for its update (Recipe::loss, ready)");
+      throw Error(ExitCode::internal, "phase " + phase_->name + " computed its loss from " + name +
+                                          " without asking for its update (models::Step::ready)");
     }
     sets_.at(name).reducer->begin();
-    // One set carries the losses: they are the phase's, not the set's.
-    const bool first = name == phase.parameter_sets.front();
-    sets_.at(name).reducer->arm(first ? loss.parts : std::map<std::string, torch::Tensor>());
+  }
+}
+
+void Updates::backward_early(const torch::Tensor& term) {
+  zero_gradients();
+  const Timeline::Span span(timeline_, Part::backward, "early backward " + phase_->name);
+  term.backward();
+}
+
+void Updates::backward(const models::LossTerms& loss, When when) {
+  zero_gradients();
+  if (!pending_.empty()) {
+    // Whoever reports settles earlier: the loss would depend on the clock.
+    throw Error(ExitCode::internal,
+                "phase " + phase_->name + " did not ask for the update of phase " +
+                    pending_.front().phase.name + ", which is under way (models::Step::ready)");
+  }
+  for (const std::string& name : phase_->parameter_sets) {
+    // The first set carries the phase's losses, and alone is posted while backward runs: hooks of
+    // several sets could come in another order on another rank.
+    if (name == phase_->parameter_sets.front()) sets_.at(name).reducer->arm(loss.parts);
   }
   loss.total.backward();
-  for (const std::string& name : phase.parameter_sets) sets_.at(name).reducer->flush();
-  pending_.push_back({phase, when, {}});
+  for (const std::string& name : phase_->parameter_sets) sets_.at(name).reducer->flush();
+  pending_.push_back({*phase_, when, {}});
 }
 
 bool Updates::is_pending(std::string_view set) const {

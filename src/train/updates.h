@@ -50,11 +50,14 @@ class Updates {
   /// as copies for new parameters. Nothing may be under way.
   void rebuild(models::Recipe& recipe);
 
-  /// Freezes all that the phase does not update.
+  /// Freezes all that the phase does not update. phase must live until backward().
   void begin(const models::Phase& phase);
-  /// Collective, without waiting. Throws Error when the loss was computed from a set whose update
-  /// was still under way: the recipe forgot to ask.
-  void backward(const models::Phase& phase, const models::LossTerms& loss, When when);
+  /// Of a term of the begun phase's loss. Throws Error when a set of the phase has an update under
+  /// way: the recipe forgot to ask.
+  void backward_early(const torch::Tensor& term);
+  /// Of the rest, and the reduction of all. Collective, without waiting. Throws Error when any set
+  /// has an update under way still.
+  void backward(const models::LossTerms& loss, When when);
   /// Makes up for the updates of a set that are under way. Throws CommError, and what
   /// hooks.settled throws.
   void need(std::string_view set);
@@ -80,6 +83,7 @@ class Updates {
   };
 
   bool is_pending(std::string_view set) const;
+  void zero_gradients();
   void settle_first();
   Settled reduce(const Pending& pending);
 
@@ -90,6 +94,8 @@ class Updates {
   Hooks hooks_;
   std::map<std::string, Set> sets_;
   std::map<std::string, Ema> averages_;
+  const models::Phase* phase_ = nullptr;  // begun
+  bool zeroed_ = false;                   // its gradients
   std::deque<Pending> pending_;
 };
 

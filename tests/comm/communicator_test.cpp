@@ -1,11 +1,14 @@
 #include "comm/communicator.h"
 
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "comm/contract.h"
+#include "comm/together.h"
 #include "comm/transports.h"
 #include "comm/work_queue.h"
 #include "comm_threads.h"
@@ -45,6 +48,22 @@ TEST(WorkQueue, RunsInOrderAndStopsAtTheFirstFailure) {
   EXPECT_THROW(two->wait(), CommError);
   EXPECT_THROW(three->wait(), CommError);
   EXPECT_THAT(seen, ::testing::ElementsAre(1));
+}
+
+TEST(Together, FilesThatHangEndTheWaitOnEveryRank) {
+  const auto errors = tests::ThreadRanks(3).run_all([](Communicator& host) {
+    host.set_timeout(0.5);
+    EXPECT_THROW(together(host,
+                          [&] {
+                            if (host.rank() == 1)
+                              std::this_thread::sleep_for(std::chrono::seconds(3));
+                          }),
+                 AgreedError);
+    EXPECT_THROW(on_rank_0(host, [] { std::this_thread::sleep_for(std::chrono::seconds(3)); }),
+                 AgreedError);
+    std::this_thread::sleep_for(std::chrono::seconds(3));  // what hung uses this frame
+  });
+  for (const auto& error : errors) EXPECT_EQ(error, nullptr);
 }
 
 TEST(OpenHost, ALauncherThatPromisesMoreRanksIsAnError) {

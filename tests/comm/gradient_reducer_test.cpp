@@ -40,14 +40,20 @@ class Recorder : public Communicator {
   void barrier() override {}
   [[noreturn]] void abort(ExitCode) noexcept override { std::abort(); }
   std::vector<std::string> calls;
+  bool aborts = false;  ///< between a work's first wait, which blocks nobody, and its second
 
  private:
   struct Done : Work {
-    void wait() override {}
+    explicit Done(bool aborts = false) : aborts_(aborts) {}
+    void wait() override {
+      if (waits_++ > 0 && aborts_) throw CommError("aborted");
+    }
+    bool aborts_;
+    int waits_ = 0;
   };
   std::unique_ptr<Work> do_all_reduce(torch::Tensor& buffer, ReduceOp) override {
     calls.push_back(call() + " " + std::to_string(buffer.numel()));
-    return std::make_unique<Done>();
+    return std::make_unique<Done>(aborts);
   }
   std::unique_ptr<Work> do_broadcast(torch::Tensor&, int) override {
     return std::make_unique<Done>();
@@ -150,6 +156,15 @@ TEST(GradientReducer, ALaterBucketWaitsForAnEarlierOne) {
   reducer.flush();
   EXPECT_EQ(comm.calls.size(), 2U);
   reducer.finish();
+}
+
+/// As on a GPU, where the host first stands still when it reads the numbers.
+TEST(GradientReducer, ACollectiveThatWasAbortedMeanwhileDoesNotPassForDone) {
+  Recorder comm(2);
+  auto params = parameters();
+  GradientReducer reducer(comm, "G", params, {});
+  comm.aborts = true;
+  EXPECT_THROW(reduce(reducer, params[0].sum()), CommError);
 }
 
 TEST(GradientReducer, ARebuiltReducerTakesOverTheHooks) {

@@ -128,7 +128,7 @@ int main(int, char** argv) {
     host->abort(failure.code);
   }
   host.reset();
-  pgan::comm::finalize();
+  pgan::comm::finalize(pgan::ExitCode::ok);
   std::printf("rank left\n");
   std::fflush(stdout);
   _exit(code);

@@ -46,6 +46,6 @@ int main(int argc, char** argv) {
     host->abort(pgan::ExitCode::internal);
   }
   host.reset();
-  pgan::comm::finalize();
+  pgan::comm::finalize(pgan::ExitCode::ok);
   return 0;
 }

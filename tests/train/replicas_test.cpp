@@ -66,7 +66,7 @@ TEST_F(TrainerTest, ADriftInTrainingIsFoundWithinTheInterval) {
   tests::ThreadRanks(2).run([&](comm::Communicator& host) {
     Wrapped recipe(small_progressive(torch::kFloat32));
     std::int64_t calls = 0;
-    recipe.before_loss = [&](const models::Ready&) {
+    recipe.before_loss = [&](models::Step&) {
       if (host.rank() != 1 || ++calls != 3) return;
       const torch::NoGradGuard no_grad;  // a bit of rank 1's memory flips in step 2
       recipe.parameter_sets().at("G").back().second.view(-1)[0] += 1;

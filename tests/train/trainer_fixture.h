@@ -68,8 +68,8 @@ class Wrapped : public models::Recipe {
  public:
   explicit Wrapped(std::unique_ptr<models::Recipe> inner) : inner_(std::move(inner)) {}
   std::function<bool(std::int64_t call)> spoil;  ///< which losses become NaN, counted from 0
-  std::function<void(const models::Ready&)> before_loss;
-  bool forgets = false;  ///< to ask for updates
+  std::function<void(models::Step&)> before_loss;
+  std::string forgets;  ///< the set whose updates it does not ask for
 
   std::map<std::string, std::shared_ptr<torch::nn::Module>> networks() override {
     return inner_->networks();
@@ -87,15 +87,28 @@ class Wrapped : public models::Recipe {
   }
   std::string architecture() const override { return inner_->architecture(); }
   models::LossTerms loss(const models::Phase& phase, const Batch& real, const Growth& growth,
-                         Noise& noise, const models::Ready& ready) override {
-    if (before_loss) before_loss(ready);
-    const models::Ready deaf = [](std::string_view) {};
-    models::LossTerms terms = inner_->loss(phase, real, growth, noise, forgets ? deaf : ready);
+                         Noise& noise, models::Step& step) override {
+    if (before_loss) before_loss(step);
+    Deaf deaf(step, forgets);
+    models::LossTerms terms = inner_->loss(phase, real, growth, noise, deaf);
     if (spoil && spoil(calls_++)) terms.total = terms.total * NAN;
     return terms;
   }
 
  private:
+  class Deaf : public models::Step {
+   public:
+    Deaf(models::Step& step, const std::string& forgets) : step_(step), forgets_(forgets) {}
+    void ready(std::string_view set) override {
+      if (set != forgets_) step_.ready(set);
+    }
+    void backward(const torch::Tensor& term) override { step_.backward(term); }
+
+   private:
+    models::Step& step_;
+    const std::string& forgets_;
+  };
+
   std::unique_ptr<models::Recipe> inner_;
   std::int64_t calls_ = 0;
 };

@@ -68,7 +68,7 @@ TEST_F(TrainerTest, UpdatesMadeLateAreThoseMadeAtOnce) {
       tests::ThreadRanks(ranks).run([&](comm::Communicator& host) {
         Wrapped recipe(small_progressive(torch::kFloat32));
         if (at_once)
-          recipe.before_loss = [](const models::Ready& ready) { ready("D"), ready("G"); };
+          recipe.before_loss = [](models::Step& step) { step.ready("D"), step.ready("G"); };
         Result result = train_rank(host, {torch::kFloat32, 10, run}, pack_, recipe);
         if (host.rank() == 0) states[at_once] = std::move(result.state);
       });
@@ -78,18 +78,21 @@ TEST_F(TrainerTest, UpdatesMadeLateAreThoseMadeAtOnce) {
   }
 }
 
-/// Of a set that the phase updates, forgetting to ask is noticed.
 TEST_F(TrainerTest, ARecipeThatForgetsToAskIsABug) {
-  tests::ThreadRanks(1).run([&](comm::Communicator& host) {
-    Wrapped recipe(small_progressive(torch::kFloat32));
-    recipe.forgets = true;
-    try {
-      train_rank(host, {torch::kFloat32, 3, folder_ / "forgets"}, pack_, recipe);
-      ADD_FAILURE() << "went on";
-    } catch (const Error& error) {
-      EXPECT_THAT(error.what(), ::testing::HasSubstr("without asking for its update"));
-    }
-  });
+  for (const char* set : {"D", "G"}) {
+    tests::ThreadRanks(1).run([&](comm::Communicator& host) {
+      Wrapped recipe(small_progressive(torch::kFloat32));
+      recipe.forgets = set;
+      try {
+        train_rank(host, {torch::kFloat32, 3, folder_ / (std::string("forgets") + set)}, pack_,
+                   recipe);
+        ADD_FAILURE() << "went on";
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ExitCode::internal);
+        EXPECT_THAT(error.what(), ::testing::HasSubstr("did not ask for the update of phase"));
+      }
+    });
+  }
 }
 
 TEST_F(TrainerTest, TheOtherNetworkIsFrozenInEachPhase) {

@@ -97,8 +97,8 @@ void check_same_experiment(const OptionValues& wanted, const OptionValues& had,
   }
   if (differences.empty()) return;
   throw ConfigError("cannot resume " + run + " with " + differences +
-                    ": these define the experiment; leave them out, choose another --run, or "
-                    "insist with --override");
+                    ": these define the experiment; leave them out, begin another run without "
+                    "--resume, or insist with --override");
 }
 
 /// A run that was killed before its first checkpoint still knows its options.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -36,6 +35,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr auto kLongestFlush = std::chrono::seconds(5);
+constexpr double kDeviceGraceSeconds = 10;
 constexpr int kMostRollbacks = 3;  // that do not get past the same step
 
 /// Everything of a run that is alive while it trains. Members in order of construction.
@@ -51,7 +51,6 @@ class Session {
   std::unique_ptr<models::Recipe> make_recipe() const;
   void open_run();
   void start_reports(const std::optional<checkpoint::Found>& found, bool same_run);
-  ResumePoint agreed_resume_point();
   void fill(train::Trainer& trainer, const std::optional<checkpoint::Found>& found, bool same_run);
   ExitCode train();
   ExitCode train_once();
@@ -133,7 +132,8 @@ void Session::choose_machine() {
                                                  std::to_string(rank) + " on " + kinds[rank] +
                                                  ": give --device cpu, or GPUs to every host");
   }
-  gpus_ = comm::open_device(device_, host_, config_.comm.timeout_seconds);
+  // Longer, so that the host's watchdog, which can tell who is missing, speaks first.
+  gpus_ = comm::open_device(device_, host_, config_.comm.timeout_seconds + kDeviceGraceSeconds);
   hosts_ = comm::gather_text(host_, host_name());
 }
 
@@ -152,17 +152,13 @@ void Session::open_run() {
     lock_ = new report::RunLock(folder_);
     folder_.clear_temporaries();
     log_to_file(folder_.log());
+    const double longest =
+        config_.stop_after.empty() ? 0 : parse_duration("stop-after", config_.stop_after);
+    stop_ = std::make_unique<StopRequests>(start_, longest, folder_.stop());
   });
+  if (stop_ == nullptr) stop_ = std::make_unique<StopRequests>(start_, 0, fs::path());
   folder_ = report::RunFolder(comm::broadcast_text(host_, folder_.root().string()));
-}
-
-/// Rank 0 looks: other hosts may see an older state of a shared file system.
-ResumePoint Session::agreed_resume_point() {
-  ResumePoint point;
-  comm::on_rank_0(host_, [&] { point = resume_point(config_); });
-  point.folder = comm::broadcast_text(host_, point.folder);
-  point.same_run = comm::broadcast_text(host_, point.same_run ? "same" : "") == "same";
-  return point;
+  require_shared(folder_, host_);
 }
 
 void Session::start_reports(const std::optional<checkpoint::Found>& found, bool same_run) {
@@ -226,13 +222,13 @@ void Session::go_back(const train::RollBack& back) {
   config_.run = folder_.root().string();
   config_.resume = "auto";
   if (attempts_ > kMostRollbacks) {
-    throw comm::AgreedError(ExitCode::diverged, "diverged: after " +
-                                                    std::to_string(kMostRollbacks) +
-                                                    " rollbacks the run does not get past step " +
-                                                    std::to_string(failed_step_) +
-                                                    "; resume with a lower --learning-rate");
+    throw comm::AgreedError(ExitCode::diverged,
+                            "diverged: after " + std::to_string(kMostRollbacks) +
+                                " rollbacks the run does not get past step " +
+                                std::to_string(failed_step_) +
+                                "; go on with a lower rate: --learning-rate X --override");
   }
-  if (agreed_resume_point().folder.empty()) {
+  if (agreed_resume_point(config_, host_).folder.empty()) {
     throw comm::AgreedError(ExitCode::diverged,
                             "diverged at step " + std::to_string(back.step) +
                                 ", and there is no checkpoint yet to go back to: save earlier "
@@ -240,6 +236,7 @@ void Session::go_back(const train::RollBack& back) {
   }
   if (reporter_ != nullptr) reporter_->end_line();
   reporter_.reset();
+  if (leads()) writes_->flush(kLongestFlush);  // the next reporter cuts the files back
 }
 
 ExitCode Session::train_once() {
@@ -251,7 +248,7 @@ ExitCode Session::train_once() {
                              folder.sync();
                            }});
   std::optional<checkpoint::Found> found;
-  const ResumePoint point = agreed_resume_point();
+  const ResumePoint point = agreed_resume_point(config_, host_);
   if (!point.folder.empty()) {
     found = checkpoint::find_newest(point.folder, host_);
     if (!found) {
@@ -334,7 +331,10 @@ ExitCode Session::finish(train::Trainer::End end, const train::Trainer& trainer)
   report::RunStatus status;
   status.state = done ? "done" : "stopped";
   status.exit_code = code;
-  const std::string asked = stop_->reason().empty() ? "another rank" : stop_->reason();
+  std::string asked = stop_->reason();
+  if (const int rank = trainer.stop_rank(); asked.empty() && rank >= 0)
+    asked = "a signal to rank " + std::to_string(rank) + " on " +
+            hosts_[static_cast<std::size_t>(rank)];
   status.message = done ? "" : "asked to stop by " + asked;
   status.progress = trainer.progress();
   status.growth = schedule_->growth_at(trainer.progress().images);
@@ -354,10 +354,9 @@ ExitCode Session::run() {
   open_data();
   host_.set_timeout(config_.comm.timeout_seconds);
   host_.set_hierarchical(config_.reducer.hierarchical);
-  host_.set_ending([] { return stop_signal() == SIGTERM; });
   choose_machine();
   // Before a folder is made for a run that cannot begin.
-  if (!config_.init_from.empty() && agreed_resume_point().folder.empty()) {
+  if (!config_.init_from.empty() && agreed_resume_point(config_, host_).folder.empty()) {
     const auto grown = make_recipe();
     grown->grow({schedule_->final_resolution(), 1.0});
     train::InitialWeights initial = first_weights(config_, *grown, host_);
@@ -373,13 +372,10 @@ ExitCode Session::run() {
     return ExitCode::ok;
   }
   open_run();
-  const double longest =
-      config_.stop_after.empty() ? 0 : parse_duration("stop-after", config_.stop_after);
-  stop_ = std::make_unique<StopRequests>(start_, leads() ? longest : 0,
-                                         leads() ? folder_.stop() : fs::path());
   try {
     return train();
   } catch (const comm::AgreedError&) {
+    gpus_.reset();  // everywhere now: later, one rank's end would pass for a failure on the others
     if (reporter_ != nullptr) reporter_->end_line();
     if (leads()) report_failure();
     throw;

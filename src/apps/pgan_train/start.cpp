@@ -1,7 +1,9 @@
 #include "apps/pgan_train/start.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <utility>
@@ -13,8 +15,10 @@
 #include "checkpoint/weights.h"
 #include "comm/agree.h"
 #include "comm/together.h"
+#include "core/launcher.h"
 #include "core/log.h"
 #include "core/version.h"
+#include "report/files.h"
 #include "report/ratings.h"
 
 namespace pgan::apps {
@@ -55,6 +59,14 @@ train::InitialWeights first_weights(const TrainConfig& config, models::Recipe& g
     initial = train::initial_weights(weights, grown, config.init_from);
   });
   return initial;
+}
+
+ResumePoint agreed_resume_point(const TrainConfig& config, comm::Communicator& host) {
+  ResumePoint point;
+  comm::on_rank_0(host, [&] { point = resume_point(config); });
+  point.folder = comm::broadcast_text(host, point.folder);
+  point.same_run = comm::broadcast_text(host, point.same_run ? "same" : "") == "same";
+  return point;
 }
 
 std::string data_identity(const data::Pack& pack) {
@@ -99,10 +111,35 @@ void refuse_foreign_folder(const report::RunFolder& folder) {
     throw ConfigError("--run " + folder.root().string() +
                       " is a file: expected a run's folder or a new name");
   }
-  if (fs::is_empty(folder.root()) || fs::exists(folder.config()) || fs::exists(folder.lock()))
-    return;
+  if (fs::exists(folder.config()) || fs::exists(folder.lock())) return;
+  const auto foreign = [&](const fs::directory_entry& entry) { return entry != folder.stop(); };
+  if (std::ranges::none_of(fs::directory_iterator(folder.root()), foreign)) return;
   throw ConfigError("--run " + folder.root().string() +
                     " holds other things and no run (no config.ini): choose a new or empty folder");
+}
+
+void require_shared(const report::RunFolder& folder, comm::Communicator& host) {
+  if (host.size() == 1) return;
+  // Never the same twice, so that no other host can hold it from an earlier start.
+  const auto now = std::chrono::system_clock::now().time_since_epoch().count();
+  const std::string name =
+      comm::broadcast_text(host, ".shared-" + host_name() + "-" + std::to_string(now));
+  const fs::path token = folder.root() / name;
+  comm::on_rank_0(host,
+                  [&] { report::write_text(token, "written by rank 0 for the others to see\n"); });
+  std::exception_ptr unseen;
+  try {
+    comm::together(host, [&] {
+      if (fs::exists(token)) return;
+      throw ConfigError("--run " + folder.root().string() +
+                        " is not the folder that rank 0 sees: it must be on a disk that all hosts "
+                        "share, under the same path");
+    });
+  } catch (...) {
+    unseen = std::current_exception();
+  }
+  comm::on_rank_0(host, [&] { fs::remove(token); });
+  if (unseen) std::rethrow_exception(unseen);
 }
 
 std::string ini_text(const OptionValues& lasting) {

@@ -24,6 +24,10 @@ torch::Tensor first_reals(const data::Pack& pack, std::int64_t resolution,
 train::InitialWeights first_weights(const TrainConfig& config, models::Recipe& grown,
                                     comm::Communicator& host);
 
+/// Collective: resume_point(), as rank 0 sees it: other hosts may see an older state of a shared
+/// file system. Throws comm::AgreedError.
+ResumePoint agreed_resume_point(const TrainConfig& config, comm::Communicator& host);
+
 /// Names a pack's contents, wherever it lies: its 4x4 level's checksums and count.
 std::string data_identity(const data::Pack& pack);
 
@@ -36,6 +40,10 @@ checkpoint::Rating rating_of(const report::RunFolder& folder, const std::string&
 
 /// A folder with other things in it is no place for a run. Throws ConfigError.
 void refuse_foreign_folder(const report::RunFolder& folder);
+
+/// Collective: every rank writes into a run's folder, so all must see the same one. Throws
+/// comm::AgreedError (exit 2) naming a rank whose host has another folder there, or none.
+void require_shared(const report::RunFolder& folder, comm::Communicator& host);
 
 /// Text of a run's config.ini.
 std::string ini_text(const OptionValues& lasting);

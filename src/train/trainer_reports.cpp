@@ -1,0 +1,127 @@
+#include <algorithm>
+#include <bit>
+
+#include "comm/agree.h"
+#include "core/launcher.h"
+#include "train/trainer.h"
+
+// What the trainer measures and tells: sums since the last tick, reports, traces.
+namespace pgan::train {
+namespace {
+
+constexpr double kLongestTickSeconds = 60;
+constexpr double kOnStepSeconds = 0.5;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Published tick lengths, thousands of images: 160 at 4x4 down to 10 at 1024x1024.
+std::int64_t default_tick_images(std::int64_t resolution) {
+  constexpr std::int64_t kKimg[] = {160, 140, 120, 100, 80, 60, 40, 20, 10};
+  const int level = std::bit_width(static_cast<std::uint64_t>(resolution)) - 3;
+  return 1000 * kKimg[std::clamp(level, 0, 8)];
+}
+
+/// The most that a rank spent in these parts together.
+double largest(const std::vector<PartSeconds>& ranks, std::initializer_list<Part> parts) {
+  double most = 0;
+  for (const PartSeconds& seconds : ranks) {
+    double sum = 0;
+    for (const Part part : parts) sum += of(seconds, part);
+    most = std::max(most, sum);
+  }
+  return most;
+}
+
+}  // namespace
+
+void Trainer::begin_trace() {
+  updates_.settle();
+  parts_.host.barrier();  // the ranks' clocks start together
+  timeline_.start_trace();
+  trace_start_step_ = progress_.step + 1;
+}
+
+void Trainer::end_trace() {
+  updates_.settle();
+  const auto texts =
+      comm::gather_text(parts_.host, timeline_.take_trace(parts_.host.rank(), host_name()));
+  if (parts_.observer == nullptr) return;
+  std::string json = "[";
+  for (const std::string& text : texts) {
+    if (json.size() > 1) json += ",\n";
+    json += text;
+  }
+  parts_.observer->on_trace(trace_start_step_, progress_.step, json + "]\n");
+}
+
+void Trainer::account(const Growth& growth, double seconds, const Directive& directive) {
+  eta_.measured(growth.resolution, step_images_, seconds);
+  Counters::Window& window = counters_.window;
+  window.images += step_images_;
+  window.steps += 1;
+  window.data_wait += largest(directive.seconds, {Part::data});
+  // A GPU works behind the host's back: where the host waits tells nothing of what the GPU does.
+  if (parts_.model_device.is_cpu()) {
+    window.rank_wait += largest(directive.seconds, {Part::reduction, Part::waiting});
+    rank_times_.add(directive.seconds);
+  }
+  window_resident_ = std::max(window_resident_, directive.resident_bytes);
+}
+
+Counters Trainer::counters_now() const {
+  Counters counters = counters_;
+  counters.elapsed_seconds += seconds_since(start_);
+  counters.window.seconds += seconds_since(window_start_);
+  return counters;
+}
+
+void Trainer::start_window() {
+  counters_.window = {};
+  counters_.window.begin_step = progress_.step;
+  window_start_ = Clock::now();
+  window_resident_ = 0;
+  rank_times_ = {};
+}
+
+void Trainer::report(bool always, const Growth& growth) {
+  if (parts_.observer == nullptr) return;
+  const double seconds = counters_now().window.seconds;
+  const std::int64_t tick = options_.tick_kimg > 0 ? images_of(options_.tick_kimg)
+                                                   : default_tick_images(growth.resolution);
+  const bool due = always || counters_.window.images >= tick || seconds >= kLongestTickSeconds;
+  if (!due && seconds_since(last_on_step_) < kOnStepSeconds) return;
+  if (due) updates_.settle();  // the losses of all steps
+  const Counters counters = counters_now();
+  const Counters::Window& window = counters.window;
+  TickInfo info;
+  info.progress = progress_;
+  info.growth = growth;
+  info.total_images = parts_.schedule.total_images();
+  info.minibatch = step_images_;
+  info.learning_rate = parts_.schedule.learning_rate_at(growth);
+  for (const auto& [name, sum] : window.loss_sums) {
+    info.losses[name] = sum / static_cast<double>(window.loss_counts.at(name));
+  }
+  info.images_per_second = static_cast<double>(window.images) / std::max(seconds, 1e-9);
+  info.elapsed_seconds = counters.elapsed_seconds;
+  std::int64_t end = info.total_images;
+  if (options_.max_steps > 0) {
+    end = std::min(end, progress_.images + (options_.max_steps - progress_.step) * step_images_);
+  }
+  info.eta_seconds = eta_.seconds_left(progress_.images, end);
+  info.data_wait_share = window.data_wait / std::max(seconds, 1e-9);
+  info.rank_wait_share = window.rank_wait / std::max(seconds, 1e-9);
+  info.resident_bytes = static_cast<std::int64_t>(window_resident_);
+  info.skipped_steps = counters.skipped;
+  info.rollbacks = counters.rollbacks;
+  info.rank_seconds = rank_times_.means();
+  info.straggler = rank_times_.straggler();
+  last_on_step_ = Clock::now();
+  if (!due) return parts_.observer->on_step(info);
+  parts_.observer->on_tick(info);
+  start_window();
+}
+
+}  // namespace pgan::train
