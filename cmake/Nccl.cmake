@@ -49,6 +49,7 @@ if(NOT PGAN_CUDA STREQUAL "OFF" AND PGAN_LIBTORCH_HAS_CUDA)
     get_filename_component(_nccl_dir ${NCCL_HEADER} DIRECTORY)
     set(PGAN_NCCL_INCLUDE_DIRS ${_stead} ${_nccl_dir})
     set(CMAKE_REQUIRED_INCLUDES ${PGAN_NCCL_INCLUDE_DIRS})
+    unset(PGAN_HAVE_NCCL_H CACHE) # headers come and go between two configurations
     check_cxx_source_compiles("#include <nccl.h>\nint main() { return ncclSuccess; }" PGAN_HAVE_NCCL_H)
     unset(CMAKE_REQUIRED_INCLUDES)
     if(NOT PGAN_HAVE_NCCL_H)

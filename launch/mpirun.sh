@@ -23,7 +23,12 @@ option on the command line, is left as it is.
 Networks are not chosen: where hosts have several (docker0, ib0), give --mca btl_tcp_if_include eth0
 --mca oob_tcp_if_include eth0.
 
-To stop with a checkpoint, send mpirun SIGUSR1, which it passes on. On SIGTERM and SIGINT it kills the ranks at once.
+To stop with a checkpoint, send mpirun SIGUSR1, which it passes on, or make the file DIR/stop in the run's folder.
+Ctrl-C, SIGTERM or a closed terminal make mpirun kill the ranks at once, without a checkpoint; launch/supervise.sh
+makes them stop with one.
+
+The page of text about exit code 75 after a requested stop is mpirun's own. --quiet hides it, and with it the line
+that says which rank was killed.
 
 Exit status: mpirun's, which is that of the first rank that failed.
 EOF

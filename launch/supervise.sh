@@ -4,6 +4,7 @@ set -euo pipefail
 
 restarts=5 pause=5 most_pause=300 same=3 run=
 patience=5   # seconds left-over processes of a start have to end by themselves
+deaf=5       # seconds in which a start may lose a signal: mpirun passes none on before its ranks are up
 lock_wait=60 # seconds the run's folder may still be in use after that
 
 usage() {
@@ -32,7 +33,8 @@ counts where the run said nothing.
   5   communication, a killed rank, a dead host, a launcher that vanished: again
 
 SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 reach the command as SIGUSR1: the run stops with a checkpoint, and this
-script ends with 75. A second SIGTERM or SIGINT is passed on as SIGTERM: stop without.
+script ends with 75; so it does, with nothing lost, where the ranks were not up yet and died of the signal. A second
+SIGTERM or SIGINT is passed on as SIGTERM: stop without.
 
 One line for each start that failed goes to stderr and to DIR/log.txt. The command must start the launcher directly
 (or by exec), so that signals reach it.
@@ -109,6 +111,14 @@ newest_checkpoint() {
   echo "$newest"
 }
 
+# The furthest step that is on record, or nothing: status.json is as old as the last tick.
+known_step() {
+  local newest status saved=
+  newest=$(newest_checkpoint) status=$(status_field step)
+  [ -z "$newest" ] || saved=$(sed -n '/^ *"progress": {/,/}/s/.*"step": *\([0-9]*\).*/\1/p' "$run/$newest/manifest.json")
+  printf '%s\n' "$status" "$saved" | grep -xE '[1-9][0-9]*' | sort -n | tail -n 1 || true
+}
+
 # Left-over processes of the last start on this host: it had a session of its own.
 leftovers() {
   local file line fields
@@ -140,7 +150,7 @@ end_leftovers() {
   fi
 }
 
-signals=0
+signals=0 reminder=
 # shellcheck disable=SC2317  # called by the trap
 on_signal() {
   signals=$((signals + 1))
@@ -149,12 +159,17 @@ on_signal() {
     kill -TERM "$job" 2>/dev/null || true
   else
     kill -USR1 "$job" 2>/dev/null || true
+    [ -z "$reminder" ] && [ $((SECONDS - launched)) -le $deaf ] || return 0
+    # Asked twice, pgan-train stops as if asked once.
+    { sleep $deaf && kill -USR1 "$job"; } >/dev/null 2>&1 &
+    reminder=$! && disown "$reminder"
   fi
 }
 
-# Runs the command once; sets $code, and $asked: stop requests while it ran. Its stderr is passed on, and lines that name a culprit are noted.
+# Runs the command once; sets $code, and $asked: stop requests while it ran. Its stderr is passed on, and lines that
+# name a culprit are noted. A launcher that a signal killed has an obituary.
 run_once() {
-  local filter
+  local filter seen=-1
   : >"$notes"
   exec {stderr}> >(
     trap '' INT TERM HUP USR1 USR2 # a terminal sends Ctrl-C to this process too
@@ -163,14 +178,16 @@ run_once() {
   filter=$!
   # A session of its own: a terminal's Ctrl-C would make mpirun kill the ranks.
   setsid "${command[@]}" 2>&"$stderr" {stderr}>&- &
-  job=$!
+  job=$! launched=$SECONDS
   exec {stderr}>&-
   [ $signals -eq 0 ] || on_signal USR1 # it came just before
-  while :; do # a trapped signal ends wait early
-    code=0
+  # A trapped signal ends wait early, with a code that is not the command's. Bash tells on stderr of a process that a
+  # signal killed, and of no other.
+  while [ "$seen" -ne "$signals" ]; do
+    seen=$signals code=0
     wait "$job" || code=$?
-    kill -0 "$job" 2>/dev/null || break
-  done
+  done 2>"$obituary"
+  [ -z "$reminder" ] || kill -KILL "$reminder" 2>/dev/null || true
   asked=$signals
   end_leftovers
   job=
@@ -186,6 +203,10 @@ culprit() {
     *"error: "*) line=${line#*error: } ;;
   esac
   [ -n "$line" ] || [ "$state" != failed ] || line=$(status_field message)
+  if [ -z "$line" ] && [ "$code" -gt 128 ]; then
+    line="a process was killed by signal $((code - 128))"
+    [ ! -s "$obituary" ] || line="the launcher was killed by signal $((code - 128))"
+  fi
   [ -z "$line" ] || printf ': %.300s' "${line%.}"
 }
 
@@ -201,6 +222,10 @@ judge() {
     running) case $code in 0 | 75) ;; *) verdict=5 ;; esac ;; # killed before it could say why
   esac
   [[ $verdict =~ ^[0-9]+$ ]] || verdict=$code
+  stillborn=no
+  if [ "$asked" -gt 0 ] && [[ $code/$verdict =~ ^(138|140)/(138|140|5)$ ]]; then
+    verdict=75 stillborn=yes # SIGUSR1, SIGUSR2 before a rank had a handler
+  fi
 }
 
 hopeless() { case $1 in 0 | 2 | 6 | 75 | 126 | 127) return 0 ;; *) return 1 ;; esac }
@@ -208,8 +233,7 @@ hopeless() { case $1 in 0 | 2 | 6 | 75 | 126 | 127) return 0 ;; *) return 1 ;; e
 # Whether this start came further than all before.
 progressed() {
   local newest step
-  newest=$(newest_checkpoint)
-  step=$(status_field step)
+  newest=$(newest_checkpoint) step=$(known_step)
   if [[ $newest > $best_newest ]] || [ "${step:-0}" -gt "$best_step" ]; then
     best_newest=$newest
     [ "${step:-0}" -le "$best_step" ] || best_step=$step
@@ -224,18 +248,20 @@ rest() {
 }
 
 main() {
-  local starts=0 alike=0 wait_for=$pause began before after what
+  local starts=0 alike=0 wait_for=$pause began before after step what furthest
   best_newest='' best_step=0
   while :; do
     starts=$((starts + 1)) began=$SECONDS before=$(status_stamp)
     run_once
     judge "$before"
-    after=$(newest_checkpoint)
+    after=$(newest_checkpoint) step=$(known_step)
     what="start $starts ended after $((SECONDS - began)) s with exit code $verdict"
     [ "$code" -eq "$verdict" ] || what+=" (the command: $code)"
-    what+=" at step $(status_field step)$(culprit)"
+    what+="${step:+, last known step $step}$(culprit)"
     if hopeless "$verdict"; then
       [ "$starts" -eq 1 ] || [ "$verdict" -ne 0 ] || say "done after $((starts - 1)) restart(s)"
+      [ $stillborn = no ] ||
+        say "stopped on request while it started, with nothing lost; the same call goes on from ${after:-the beginning}"
       [[ $verdict == 0 || $verdict == 75 ]] || say "$what; not restarted, since the same command would end the same"
       exit "$verdict"
     fi
@@ -244,7 +270,9 @@ main() {
       say "$what; not restarted, since a stop was asked for"
       exit "$verdict"
     elif [ "$alike" -ge "$same" ]; then
-      say "$what; $alike start(s) in a row came no further than step $best_step, checkpoint ${after:-none}: giving up; see $run/log.txt"
+      furthest="checkpoint ${after:-none}"
+      [ "$best_step" -eq 0 ] || furthest="step $best_step, $furthest"
+      say "$what; $alike start(s) in a row came no further than $furthest: giving up; see $run/log.txt"
       exit "$verdict"
     elif [ "$starts" -gt "$restarts" ]; then
       say "$what; giving up after $restarts restart(s) (--restarts); checkpoint ${after:-none}"
@@ -262,8 +290,8 @@ main() {
 
 read_options "$@"
 job=
-notes=$(mktemp "${TMPDIR:-/tmp}/pgan-supervise-XXXXXX")
-trap 'rm -f "$notes"' EXIT
+notes=$(mktemp "${TMPDIR:-/tmp}/pgan-supervise-XXXXXX") && obituary=$notes.killed
+trap 'rm -f "$notes" "$obituary"' EXIT
 for name in TERM INT HUP USR1 USR2; do
   # shellcheck disable=SC2064
   trap "on_signal $name" $name
