@@ -98,13 +98,14 @@ int run_serial(const char* program, int argc, char** argv,
 }
 
 void run_parallel(const char* program, int argc, char** argv,
-                  const std::function<ExitCode(const Arguments&, comm::Communicator&)>& body) {
+                  const std::function<ExitCode(const Arguments&, comm::Communicator&)>& body,
+                  std::function<bool()> ending) {
   const Arguments arguments(argv + 1, argv + argc);
   if (print_version_if_asked(program, arguments)) leave(ExitCode::ok);
   std::signal(SIGPIPE, SIG_IGN);
   std::unique_ptr<comm::Communicator> host;
   try {
-    host = comm::open_host();
+    host = comm::open_host(std::move(ending));
   } catch (...) {
     const Failure failure = current_failure();
     if (first_of_the_job()) print_error(program, failure.message);

@@ -19,9 +19,11 @@ int run_serial(const char* program, int argc, char** argv,
 ///
 /// An AgreedError is printed by rank 0 and all ranks leave in order; any other exception is
 /// printed by its rank, with rank and host, and ends the whole job with its exit code.
+/// ending: as comm::open_host() has it.
 [[noreturn]] void run_parallel(
     const char* program, int argc, char** argv,
-    const std::function<ExitCode(const Arguments&, comm::Communicator&)>& body);
+    const std::function<ExitCode(const Arguments&, comm::Communicator&)>& body,
+    std::function<bool()> ending = {});
 
 /// Versions of the program and of what it runs on, a line each.
 std::string version_text(const char* program);

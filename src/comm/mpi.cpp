@@ -146,7 +146,7 @@ class TimedWork : public Work {
 /// Collectives come from the queue's thread, letters from the watchdog's, abort() from any.
 class MpiCommunicator : public Communicator {
  public:
-  MpiCommunicator() : comm_(duplicate(MPI_COMM_WORLD)) {
+  explicit MpiCommunicator(std::function<bool()> ending) : comm_(duplicate(MPI_COMM_WORLD)) {
     MPI_Comm_rank(comm_, &rank_);
     MPI_Comm_size(comm_, &size_);
     check_mpi(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &within_),
@@ -157,7 +157,7 @@ class MpiCommunicator : public Communicator {
               "MPI_Comm_split");
     check_mpi(MPI_Op_create(add_bfloat16, /*commute=*/1, &bfloat16_sum_), "MPI_Op_create");
     watchdog_.emplace(Watchdog::Rank{rank_, hosts()}, std::make_unique<MpiLetters>(),
-                      watchdog_hooks());
+                      watchdog_hooks(std::move(ending)));
   }
 
   std::string_view name() const override { return "mpi"; }
@@ -197,8 +197,9 @@ class MpiCommunicator : public Communicator {
     return names;
   }
 
-  Watchdog::Hooks watchdog_hooks() {
-    return {.timeout_seconds = [this] { return timeout_seconds(); },
+  Watchdog::Hooks watchdog_hooks(std::function<bool()> ending) {
+    return {.ending = std::move(ending),
+            .timeout_seconds = [this] { return timeout_seconds(); },
             .elsewhere =
                 [this] {
                   const Activity at = activity();
@@ -351,7 +352,7 @@ class MpiCommunicator : public Communicator {
 
 }  // namespace
 
-std::unique_ptr<Communicator> make_mpi(torch::Device device) {
+std::unique_ptr<Communicator> make_mpi(torch::Device device, std::function<bool()> ending) {
   if (!device.is_cpu()) throw ConfigError("transport mpi reduces CPU tensors, not " + device.str());
   const StartGuard guard;
   int started = 0;
@@ -368,7 +369,7 @@ std::unique_ptr<Communicator> make_mpi(torch::Device device) {
           "needed");
     }
   }
-  return std::make_unique<MpiCommunicator>();
+  return std::make_unique<MpiCommunicator>(std::move(ending));
 }
 
 std::string mpi_version() {

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "comm/makers.h"
 #include "comm/nccl_api.h"
@@ -58,12 +59,12 @@ std::span<const Transport> transports() {
   return kTransports;
 }
 
-std::unique_ptr<Communicator> open_host() {
+std::unique_ptr<Communicator> open_host(std::function<bool()> ending) {
   if (!under_launcher()) {
     check_promise(1);
     return make_self(torch::kCPU);
   }
-  auto host = make_mpi(torch::kCPU);
+  auto host = make_mpi(torch::kCPU, std::move(ending));
   check_promise(host->size());
   return host;
 }

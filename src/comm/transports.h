@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -36,7 +37,11 @@ std::span<const Transport> transports();
 ///
 /// Throws ConfigError when the launcher promises more ranks than MPI sees (SLURM_NTASKS or
 /// OMPI_COMM_WORLD_SIZE): every process would otherwise train alone, in the same folder.
-std::unique_ptr<Communicator> open_host();
+///
+/// ending: true once the launcher wants this process to end. A rank that does not answer for some
+/// seconds is given up then, not only after the timeout: behind a cut link the launcher's daemon
+/// waits for its processes. Called from another thread, a few times a second.
+std::unique_ptr<Communicator> open_host(std::function<bool()> ending = {});
 
 /// Collective: the communicator for tensors on device, between the ranks of host: "nccl" for a GPU
 /// (one rank without any NCCL: "self"), null for the CPU, where host itself serves.

@@ -10,6 +10,7 @@ namespace {
 constexpr double kLookSeconds = 0.2;
 constexpr double kQuietSeconds = 0.5;  // no letters are looked for while collectives come and go
 constexpr double kWarnSeconds = 2.0;
+constexpr double kEndingSeconds = 5.0;  // in a collective, once the launcher ends the job
 constexpr double kAnswerSeconds = 2.0;
 constexpr double kFollowSeconds = 10.0;  // for the rank that tells to end the job
 constexpr double kGraceSeconds = 8.0;    // for the own process to end
@@ -77,16 +78,20 @@ void Watchdog::look() {
   if (now.call.empty()) return;
   // Lower ranks ask first, so that the others hear of it and do not.
   const double turn = std::min(2.0, (rank_.number > 0 ? 0.5 : 0.0) + 0.001 * rank_.number);
-  if (seconds <= hooks_.timeout_seconds() + turn) return warn_early(now, seconds);
-  const std::optional<std::string> verdict = roll_call(now, true);
+  const bool timed_out = seconds > hooks_.timeout_seconds() + turn;
+  const bool ending = hooks_.ending && hooks_.ending() && seconds > kEndingSeconds;
+  if (!timed_out && !ending) return warn_early(now, seconds);
+  const std::optional<std::string> verdict = roll_call(now, timed_out);
   if (!verdict) return;
   hooks_.tell(*verdict);
   if (sleep(kGraceSeconds)) hooks_.end(*verdict);
 }
 
 void Watchdog::warn_early(const State& now, double seconds) {
-  const bool turn = rank_.number == 0 || (rank_.number == 1 && seconds > 2 * kWarnSeconds);
-  if (!turn || seconds < kWarnSeconds || warned_ == now.number) return;
+  // Nobody else: what a rank prints beyond a cut link waits in its launcher's daemon to be sent,
+  // and TCP, which then retransmits for minutes, sends no keepalives by which the daemon would
+  // notice.
+  if (rank_.number != 0 || seconds < kWarnSeconds || warned_ == now.number) return;
   warned_ = now.number;
   if (const auto silence = roll_call(now, false)) hooks_.warn(*silence);
 }

@@ -34,7 +34,7 @@ class Letters {
 /// timeout, the watchdogs hold a roll call: each asks the others what they are at. One that is in
 /// another place says where and for how long; one that was stopped, died or cannot be reached says
 /// nothing. The lowest rank that asks tells the verdict to its own process, which ends the job; the
-/// others keep quiet, so that one line is printed. A first roll call is held after a few seconds:
+/// others keep quiet, so that one line is printed. After a few seconds rank 0 holds a first one:
 /// it only warns of ranks that do not answer, before the launcher ends a job whose host is lost.
 /// While collectives come and go no letter is sent.
 class Watchdog {
@@ -44,6 +44,7 @@ class Watchdog {
     std::vector<std::string> hosts;  ///< by rank
   };
   struct Hooks {
+    std::function<bool()> ending;  ///< see open_host(); may be empty
     std::function<double()> timeout_seconds;
     std::function<std::string()> elsewhere;  ///< what this process does outside collectives
     std::function<void(const std::string& verdict)> warn;  ///< of a rank that does not answer

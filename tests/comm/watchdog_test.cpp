@@ -53,7 +53,8 @@ class WatchdogTest : public ::testing::Test {
   };
 
   std::unique_ptr<Watchdog> make(int rank, int ranks, double timeout,
-                                 const std::string& elsewhere = "step 7, reading images for 9 s") {
+                                 const std::string& elsewhere = "step 7, reading images for 9 s",
+                                 bool ending = false) {
     std::vector<std::string> hosts;
     for (int i = 0; i < ranks; ++i) hosts.push_back("node" + std::to_string(i));
     const auto tell = [told = told_, rank](const std::string& verdict) {
@@ -66,7 +67,8 @@ class WatchdogTest : public ::testing::Test {
     };
     return std::make_unique<Watchdog>(Watchdog::Rank{rank, hosts},
                                       std::make_unique<PostOffice>(post_, rank),
-                                      Watchdog::Hooks{.timeout_seconds = [=] { return timeout; },
+                                      Watchdog::Hooks{.ending = [=] { return ending; },
+                                                      .timeout_seconds = [=] { return timeout; },
                                                       .elsewhere = [=] { return elsewhere; },
                                                       .warn = warn,
                                                       .tell = tell,
@@ -139,6 +141,20 @@ TEST_F(WatchdogTest, ARankThatDoesNotAnswerIsWarnedOfOnceBeforeTheTimeout) {
   ASSERT_EQ(told_->warnings.size(), 1U);
   EXPECT_THAT(told_->warnings[0], HasSubstr("all_reduce (step 3)"));
   EXPECT_THAT(told_->warnings[0], HasSubstr("rank 2 on node2 has not answered"));
+}
+
+TEST_F(WatchdogTest, ASilentRankIsGivenUpWhenTheLauncherEndsTheJobASlowOneNot) {
+  auto alone = make(0, 2, 600, "", true);
+  alone->begin("all_reduce (step 3)");
+  const auto verdicts = wait_for_verdicts(12s);
+  ASSERT_EQ(verdicts.size(), 1U);
+  EXPECT_THAT(verdicts[0].second, HasSubstr("rank 1 on node1"));
+  alone.reset();
+  told_->verdicts.clear();
+  post_->boxes.clear();
+  const auto first = make(0, 2, 600, "", true), slow = make(1, 2, 600, "", true);
+  first->begin("all_reduce (step 3)");
+  EXPECT_TRUE(wait_for_verdicts(9s).empty());
 }
 
 TEST_F(WatchdogTest, ASlowRankIsWarnedOfByNobody) {

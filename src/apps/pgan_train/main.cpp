@@ -1,3 +1,4 @@
+#include <csignal>
 #include <cstdio>
 
 #include <nlohmann/json.hpp>
@@ -34,5 +35,6 @@ ExitCode train_main(const Arguments& arguments, comm::Communicator& host) {
 
 int main(int argc, char** argv) {
   pgan::apps::watch_stop_signals();  // first: a signal during the start stops at the first step
-  pgan::apps::run_parallel("pgan-train", argc, argv, pgan::apps::train_main);
+  pgan::apps::run_parallel("pgan-train", argc, argv, pgan::apps::train_main,
+                           [] { return pgan::apps::stop_signal() == SIGTERM; });
 }
