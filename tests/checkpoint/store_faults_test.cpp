@@ -93,7 +93,8 @@ TEST_F(StoreFaults, OneRankThatFailsKeepsAllFromCommitting) {
       store.drain();
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ExitCode::checkpoint);
-      EXPECT_THAT(error.what(), AllOf(HasSubstr("rank 1 on "), HasSubstr("the last checkpoint was not saved")));
+      EXPECT_THAT(error.what(),
+                  AllOf(HasSubstr("rank 1 on "), HasSubstr("the last checkpoint was not saved")));
       throw;
     }
   });
