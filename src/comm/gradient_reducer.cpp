@@ -80,7 +80,6 @@ GradientReducer::GradientReducer(Communicator& comm, std::string name,
     const auto like = params_[bucket.params.front()].options().requires_grad(false);
     bucket.flat = torch::zeros({bucket.gradients + (with_losses ? kMostLosses : 0)}, like);
     bucket.sent = compressed_ ? torch::empty_like(bucket.flat, torch::kBFloat16) : bucket.flat;
-    if (compressed_) losses_ = torch::zeros({kMostLosses}, like);
     std::int64_t offset = 0;
     for (const std::size_t i : bucket.params) {
       bucket.grads.push_back(view_like(bucket.flat, offset, params_[i]));
@@ -88,9 +87,10 @@ GradientReducer::GradientReducer(Communicator& comm, std::string name,
       torch::autograd::impl::set_post_acc_grad_hooks(params_[i], std::make_unique<Hook>(*this, b));
     }
   }
-  if (!compressed_ && !buckets_.empty()) {
-    losses_ = buckets_.back().flat.narrow(0, buckets_.back().gradients, kMostLosses);
-  }
+  if (buckets_.empty()) return;
+  const Bucket& last = buckets_.back();
+  losses_ = compressed_ ? torch::zeros({kMostLosses}, last.flat.options())
+                        : last.flat.narrow(0, last.gradients, kMostLosses);
 }
 
 GradientReducer::~GradientReducer() {

@@ -87,6 +87,14 @@ void add_bfloat16(void* in, void* in_out, int* count, MPI_Datatype*) {
   for (int i = 0; i < *count; ++i) to[i] = static_cast<float>(to[i]) + static_cast<float>(from[i]);
 }
 
+/// Ends the process unless it has ended by then.
+void exit_after(int seconds, int status) {
+  std::thread([seconds, status] {
+    std::this_thread::sleep_for(std::chrono::seconds(seconds));
+    _exit(status);
+  }).detach();
+}
+
 MPI_Comm duplicate(MPI_Comm parent) {
   MPI_Comm copy = MPI_COMM_NULL;
   check_mpi(MPI_Comm_dup(parent, &copy), "MPI_Comm_dup");
@@ -174,11 +182,7 @@ class MpiCommunicator : public Communicator {
 
   [[noreturn]] void abort(ExitCode code) noexcept override {
     const int status = static_cast<int>(code);
-    std::thread([status] {  // MPI_Abort may block when a peer hangs
-      std::this_thread::sleep_for(std::chrono::seconds(kAbortGraceSeconds));
-      _exit(status);
-    })
-        .detach();
+    exit_after(kAbortGraceSeconds, status);  // MPI_Abort may block when a peer hangs
     MPI_Abort(MPI_COMM_WORLD, status);
     _exit(status);
   }
@@ -385,11 +389,8 @@ void finalize(ExitCode code) {
   MPI_Initialized(&started);
   MPI_Finalized(&ended);
   if (started == 0 || ended != 0) return;
-  std::thread([code] {  // all is durable by now: a rank that hangs keeps nobody
-    std::this_thread::sleep_for(std::chrono::seconds(kFinalizeSeconds));
-    _exit(static_cast<int>(code));
-  })
-      .detach();
+  // All is durable by now: a rank that hangs keeps nobody.
+  exit_after(kFinalizeSeconds, static_cast<int>(code));
   MPI_Finalize();
 }
 

@@ -20,7 +20,7 @@ Saver::Saver(checkpoint::Store& store, comm::Communicator& host, double minutes,
     : store_(store), host_(host), minutes_(minutes), begin_(std::move(begin)) {}
 
 double Saver::seconds_since_begin() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
+  return seconds_since(begun_);
 }
 
 bool Saver::wanted_by_clock() const {

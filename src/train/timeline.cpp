@@ -5,13 +5,14 @@
 #include <nlohmann/json.hpp>
 
 namespace pgan::train {
-namespace {
 
 double seconds_between(Timeline::Clock::time_point begin, Timeline::Clock::time_point end) {
   return std::chrono::duration<double>(end - begin).count();
 }
 
-}  // namespace
+double seconds_since(Timeline::Clock::time_point begin) {
+  return seconds_between(begin, Timeline::Clock::now());
+}
 
 Timeline::Span::Span(Timeline& timeline, Part part, std::string name)
     : timeline_(timeline),

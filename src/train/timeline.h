@@ -22,6 +22,10 @@ constexpr double of(const PartSeconds& seconds, Part part) {
   return seconds[static_cast<std::size_t>(part)];
 }
 
+double seconds_between(std::chrono::steady_clock::time_point begin,
+                       std::chrono::steady_clock::time_point end);
+double seconds_since(std::chrono::steady_clock::time_point begin);
+
 /// Adds up what the computing thread does, and keeps single spans while a trace is recorded.
 class Timeline {
  public:

@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::int64_t kMostSkipsInARow = 20;
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 Batch to_model(Batch batch, torch::Device device, torch::Dtype dtype) {
   for (auto& [domain, tensor] : batch.data) tensor = tensor.to(device, dtype);
   batch.labels = batch.labels.to(device, dtype);
@@ -38,6 +34,7 @@ TensorMap blank_part(const checkpoint::Manifest& manifest, const std::string& pr
 
 Trainer::Trainer(TrainOptions options, TrainerParts parts)
     : options_(options),
+      traced_(options_.traced_steps()),
       parts_(std::move(parts)),
       coordinator_(parts_.host),
       saver_(parts_.store, parts_.host, options_.checkpoint_minutes, [this] { begin_save(); }),
@@ -190,9 +187,8 @@ void Trainer::compare_replicas() {
 
 void Trainer::step() {
   enter(parts_.schedule.growth_at(progress_.images));
-  const TrainOptions::Range traced = options_.traced_steps();
   const std::int64_t number = progress_.step + 1;
-  if (!timeline_.tracing() && number >= traced.first && number <= traced.last) begin_trace();
+  if (!timeline_.tracing() && number >= traced_.first && number <= traced_.last) begin_trace();
   const std::string name = "step " + std::to_string(number);
   parts_.host.set_activity(name + ", reading images");
   const Batch batch = [this] {
@@ -211,7 +207,7 @@ void Trainer::step() {
   updates_.end_step(step_images_);
   progress_.step += 1;
   progress_.images += step_images_;
-  if (timeline_.tracing() && progress_.step == traced.last) end_trace();
+  if (timeline_.tracing() && progress_.step == traced_.last) end_trace();
 }
 
 void Trainer::run_phase(const models::Phase& phase, const Batch& batch) {

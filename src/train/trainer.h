@@ -147,6 +147,7 @@ class Trainer {
   bool finished() const;
 
   TrainOptions options_;
+  TrainOptions::Range traced_;
   TrainerParts parts_;
   Coordinator coordinator_;
   Saver saver_;

@@ -12,10 +12,6 @@ namespace {
 constexpr double kLongestTickSeconds = 60;
 constexpr double kOnStepSeconds = 0.5;
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 /// Published tick lengths, thousands of images: 160 at 4x4 down to 10 at 1024x1024.
 std::int64_t default_tick_images(std::int64_t resolution) {
   constexpr std::int64_t kKimg[] = {160, 140, 120, 100, 80, 60, 40, 20, 10};
@@ -87,7 +83,7 @@ void Trainer::start_window() {
 
 void Trainer::report(bool always, const Growth& growth) {
   if (parts_.observer == nullptr) return;
-  const double seconds = counters_now().window.seconds;
+  const double seconds = counters_.window.seconds + seconds_since(window_start_);
   const std::int64_t tick = options_.tick_kimg > 0 ? images_of(options_.tick_kimg)
                                                    : default_tick_images(growth.resolution);
   const bool due = always || counters_.window.images >= tick || seconds >= kLongestTickSeconds;

@@ -9,7 +9,7 @@ namespace {
 using TimePoint = Timeline::Clock::time_point;
 
 double overlap_seconds(TimePoint a, TimePoint b, TimePoint c, TimePoint d) {
-  return std::max(0.0, std::chrono::duration<double>(std::min(b, d) - std::max(a, c)).count());
+  return std::max(0.0, seconds_between(std::max(a, c), std::min(b, d)));
 }
 
 bool updates(const models::Phase& phase, std::string_view set) {
