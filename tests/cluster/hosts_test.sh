@@ -94,26 +94,25 @@ must_end() {
   see_end "$@" || fail "after $2 s there are still pgan-train $(processes pgan-train | xargs), orted $(processes orted | xargs), mpirun $(processes mpirun | xargs)"
 }
 
-lost_hosts() {
-  local began
-  hosts_up 2
-  start cut --timeout 60
+# lose_host RUN WORDS COMMAND...: what is done to node2, and that the job ends.
+lose_host() {
+  local run=$1 words=$2 began
+  shift 2
+  start "$run" --timeout 60
   began=$(now_ms)
-  link_down 2
+  "$@"
   must_end "$began" $most_seconds
-  [ "$code" -ne 0 ] || fail "a cut link, and exit code 0"
-  says cut "node2"
-  link_up 2
-  echo "cut link: ended after $seconds s with code $code"
-  usable $two cut
+  [ "$code" -ne 0 ] || fail "a $words, and exit code 0"
+  says "$run" "node2"
+  echo "$words: ended after $seconds s with code $code"
+}
 
-  start dead --timeout 60
-  began=$(now_ms)
-  host_die 2
-  must_end "$began" $most_seconds
-  [ "$code" -ne 0 ] || fail "a dead host, and exit code 0"
-  says dead "node2"
-  echo "dead host: ended after $seconds s with code $code"
+lost_hosts() {
+  hosts_up 2
+  lose_host cut "cut link" link_down 2
+  link_up 2
+  usable $two cut
+  lose_host dead "dead host" host_die 2
   usable node1:2 dead
 }
 
@@ -167,8 +166,7 @@ supervised() {
   says supervised "done after 2 restart"
   run_on node1:2 reference
   same_weights "$hosts_dir/reference" "$run"
-  curves_of() { sed -E 's/"rank_seconds":\{[^}]*\}//; s/"slowest_rank":[0-9]+//; s/"(images_per_second|data_wait_share|rank_wait_share|resident_bytes|elapsed_seconds)":[^,}]*//g' "$1/stats.jsonl"; }
-  cmp <(curves_of "$hosts_dir/reference") <(curves_of "$run") || fail "the curves differ"
+  python3 "$(dirname "$0")/same_curves.py" "$hosts_dir/reference" "$run" || fail "the curves differ"
 }
 
 case $case_name in
