@@ -85,7 +85,8 @@ cv::Mat decode_bgr(std::span<const std::uint8_t> bytes, const std::string& name)
 
 }  // namespace
 
-torch::Tensor decode(std::span<const std::uint8_t> bytes, const std::string& name) {
+torch::Tensor decode(std::span<const std::uint8_t> bytes, const std::string& name,
+                     const DecodeOptions&) {
   const cv::Mat bgr = decode_bgr(bytes, name);
   if (static_cast<std::int64_t>(bgr.rows) * bgr.cols > kMaxPixels) {
     throw DataError(name + ": more than 2^28 pixels");
@@ -97,9 +98,9 @@ torch::Tensor decode(std::span<const std::uint8_t> bytes, const std::string& nam
   return out;
 }
 
-torch::Tensor decode_file(const std::filesystem::path& file) {
+torch::Tensor decode_file(const std::filesystem::path& file, const DecodeOptions& options) {
   const MappedFile mapped(file);
-  return decode(mapped.bytes(), file.string());
+  return decode(mapped.bytes(), file.string(), options);
 }
 
 void decode_square(std::span<const std::uint8_t> bytes, const std::string& name,

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "data/importer.h"
+#include "data/picture_files.h"
 
 namespace pgan::data {
 namespace {
@@ -138,9 +139,9 @@ void join_partition(Listing& listing, const fs::path& file) {
   std::size_t missing = 0;
   std::string example;
   for (Source& source : listing.sources) {
-    const auto row = table.rows.find(source.file.filename().string());
+    const auto row = table.rows.find(fs::path(source.key).filename().string());
     if (row != table.rows.end() && row->second[0] >= 0 && row->second[0] <= 2) {
-      source.split = row->second[0];
+      source.split = static_cast<Split>(row->second[0]);
     } else if (missing++ == 0) {
       example = source.key;
     }
@@ -148,7 +149,7 @@ void join_partition(Listing& listing, const fs::path& file) {
   note(listing.warnings, missing,
        "pictures without a partition in " + file.filename().string() + " (taken for training)",
        example);
-  for (Source& source : listing.sources) source.split = std::max(source.split, 0);
+  listing.has_split = true;
 }
 
 }  // namespace
@@ -161,7 +162,7 @@ Listing list_celeba(const fs::path& root) {
   const fs::path images = *find_images(root), attributes = *find_table(root, kAttributes);
   Table table = read_attributes(attributes);
   Listing listing;
-  listing.crop = Crop::automatic;
+  listing.pictures = picture_files(root);
   listing.label_names = table.columns;
   std::size_t unlabelled = 0;
   std::string example;
@@ -174,8 +175,8 @@ Listing list_celeba(const fs::path& root) {
       continue;
     }
     std::vector<float> labels(row->second.begin(), row->second.end());
-    listing.sources.push_back({entry.path(), entry.path().lexically_relative(root).generic_string(),
-                               std::move(labels), -1});
+    listing.sources.push_back({.key = entry.path().lexically_relative(root).generic_string(),
+                               .labels = std::move(labels)});
     table.rows.erase(row);
   }
   std::sort(listing.sources.begin(), listing.sources.end(),

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "data/importer.h"
+#include "data/picture_files.h"
 
 namespace pgan::data {
 namespace {
@@ -48,10 +49,11 @@ bool recognises_folder(const fs::path& root) {
 
 Listing list_folder(const fs::path& root) {
   Listing listing;
+  listing.pictures = picture_files(root);
   const std::vector<fs::path> pictures = find_pictures(root);
   listing.label_names = class_names(pictures);
   for (const fs::path& picture : pictures) {
-    Source source{root / picture, picture.generic_string(), {}, -1};
+    Source source{.key = picture.generic_string()};
     for (const std::string& name : listing.label_names) {
       source.labels.push_back(name == picture.begin()->string() ? 1.0f : 0.0f);
     }

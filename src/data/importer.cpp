@@ -1,8 +1,6 @@
 #include "data/importer.h"
 
-#include <algorithm>
 #include <array>
-#include <cctype>
 #include <system_error>
 
 #include "core/error.h"
@@ -18,14 +16,14 @@ std::span<const Importer> importers() {
   return table;
 }
 
-Listing list_sources(const std::filesystem::path& root) {
+Listing list_sources(const std::filesystem::path& root, const std::string& layout) {
   std::error_code error;
-  if (!std::filesystem::is_directory(root, error)) {
-    throw DataError("--from " + root.string() + ": no such folder");
+  if (!std::filesystem::exists(root, error)) {
+    throw DataError("--from " + root.string() + ": no such folder or file");
   }
-  std::string known;
+  std::string known, names;
   for (const Importer& importer : importers()) {
-    if (importer.recognises(root)) {
+    if (layout == importer.name || (layout == "auto" && importer.recognises(root))) {
       Listing listing = importer.list(root);
       listing.layout = importer.name;
       const auto name = std::filesystem::absolute(root).lexically_normal();
@@ -33,17 +31,12 @@ Listing list_sources(const std::filesystem::path& root) {
       return listing;
     }
     known += (known.empty() ? "" : "; ") + std::string(importer.summary);
+    names += ", " + std::string(importer.name);
+  }
+  if (layout != "auto") {
+    throw ConfigError("--layout: expected auto" + names + ", found '" + layout + "'");
   }
   throw DataError("--from " + root.string() + ": holds no layout that is known (" + known + ")");
-}
-
-bool is_picture_name(const std::filesystem::path& file) {
-  static constexpr std::array<std::string_view, 9> kNames = {
-      ".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"};
-  std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::find(kNames.begin(), kNames.end(), extension) != kNames.end();
 }
 
 }  // namespace pgan::data

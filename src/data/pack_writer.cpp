@@ -77,11 +77,11 @@ struct Prepared {
   std::string bad;
 };
 
-Prepared prepare(const Source& source, Crop crop, std::int64_t resolution) {
+Prepared prepare(const Listing& listing, const Source& source, Crop crop, std::int64_t resolution) {
   Prepared out;
   try {
-    const torch::Tensor picture = decode_file(source.file);
-    const Square square = crop_square(crop, picture.size(1), picture.size(0), source.file.string());
+    const torch::Tensor picture = listing.pictures->read(source, {});
+    const Square square = crop_square(crop, picture.size(1), picture.size(0), source.key);
     out.crop = resolve_crop(crop, picture.size(1), picture.size(0));
     out.upscaled = square.side < resolution;
     const torch::Tensor cut =
@@ -102,7 +102,7 @@ Prepared prepare(const Source& source, Crop crop, std::int64_t resolution) {
 std::string record_json(const Listing& listing, const Source& source) {
   static constexpr const char* kSplits[] = {"train", "validation", "test"};
   nlohmann::ordered_json json = {{"file", source.key}};
-  if (source.split >= 0) json["split"] = kSplits[source.split];
+  if (listing.has_split) json["split"] = kSplits[static_cast<std::size_t>(source.split)];
   json["labels"] = nlohmann::ordered_json::object();
   for (std::size_t i = 0; i < listing.label_names.size(); ++i) {
     const float value = source.labels[i];
@@ -143,8 +143,8 @@ class PackBuilder {
       levels_[i].add(key, prepared.levels[i], i == 0 ? record_json(listing_, source) : "");
     }
     labels_.insert(labels_.end(), source.labels.begin(), source.labels.end());
-    splits_.push_back(static_cast<std::uint8_t>(std::max(source.split, 0)));
-    has_split_ = has_split_ || source.split >= 0;
+    splits_.push_back(static_cast<std::uint8_t>(source.split));
+    has_split_ = listing_.has_split;
   }
 
   /// Writes the tables and dataset.json; returns all files' bytes.
@@ -193,9 +193,9 @@ std::int64_t fitting_resolution(const Listing& listing, Crop crop) {
   // A second pass over all pictures when none of the sample can be read.
   for (const std::size_t step : {stride, std::size_t{1}}) {
     for (std::size_t i = 0; i < count && sides.size() < kSamples; i += step) {
-      const std::string file = listing.sources[i].file.string();
+      const std::string& file = listing.sources[i].key;
       try {
-        const torch::Tensor picture = decode_file(file);
+        const torch::Tensor picture = listing.pictures->read(listing.sources[i], {});
         sides.push_back(crop_square(crop, picture.size(1), picture.size(0), file).side);
       } catch (const DataError&) {
         continue;
@@ -229,7 +229,7 @@ PackReport write_pack(const Listing& listing, const std::filesystem::path& out,
   bool mixed_crops = false;
   std::string first_bad;
   const auto make = [&](std::int64_t i) {
-    return prepare(listing.sources[static_cast<std::size_t>(i)], crop, result.resolution);
+    return prepare(listing, listing.sources[static_cast<std::size_t>(i)], crop, result.resolution);
   };
   const auto consume = [&](std::int64_t i, Prepared&& prepared) {
     ++done;

@@ -31,9 +31,9 @@ TEST(CelebaImporter, JoinsByFileName) {
   ASSERT_EQ(listing.sources.size(), 2u);
   EXPECT_EQ(listing.sources[0].key, "img_align_celeba/000001.jpg");
   EXPECT_THAT(listing.sources[0].labels, ElementsAre(0.0f, 1.0f, 0.0f));
-  EXPECT_EQ(listing.sources[0].split, 2);
+  EXPECT_EQ(listing.sources[0].split, Split::test);
   EXPECT_THAT(listing.sources[1].labels, ElementsAre(1.0f, 0.0f, 1.0f));
-  EXPECT_EQ(listing.sources[1].split, 1);
+  EXPECT_EQ(listing.sources[1].split, Split::validation);
   EXPECT_EQ(listing.crop, Crop::automatic);
   EXPECT_THAT(listing.warnings, ElementsAre(HasSubstr("000009.jpg"), HasSubstr("000002.jpg")));
 }
@@ -48,7 +48,7 @@ TEST(CelebaImporter, ReadsCsv) {
   ASSERT_EQ(listing.sources.size(), 1u);
   EXPECT_THAT(listing.label_names, ElementsAre("Male", "Young"));
   EXPECT_THAT(listing.sources[0].labels, ElementsAre(0.0f, 1.0f));
-  EXPECT_EQ(listing.sources[0].split, 1);
+  EXPECT_EQ(listing.sources[0].split, Split::validation);
 }
 
 TEST(CelebaImporter, NamesFileAndLineOfBadRows) {

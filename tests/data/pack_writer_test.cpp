@@ -126,7 +126,7 @@ TEST(PackWriter, RealCelebaPixels) {
   EXPECT_EQ(report.resolution, 64);
   EXPECT_EQ(report.written, 20);
   const auto pack = Pack::open(folder / "out");
-  const torch::Tensor source = decode_file(listing.sources[5].file);
+  const torch::Tensor source = decode_file(celeba / listing.sources[5].key);
   const torch::Tensor cut = source.slice(0, 29, 93).slice(1, 13, 77).permute({2, 0, 1});
   EXPECT_TRUE(pack->image(5, 64).equal(cut));
 }
