@@ -11,7 +11,8 @@ space_needed_gib=8
 packages=(g++ cmake ninja-build ccache pkg-config ca-certificates python3 python3-venv
   openmpi-bin libopenmpi-dev libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev
   libboost-program-options-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libxxhash-dev
-  libgtest-dev libgmock-dev)
+  libzip-dev zlib1g-dev liblmdb-dev
+  libjpeg-dev libpng-dev liblcms2-dev libgtest-dev libgmock-dev)
 lint_packages=(clang-format shellcheck)
 cluster_packages=(iproute2 slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge)
 

@@ -34,10 +34,16 @@ int main() { return 0; }' | $compiler -std=c++20 -x c++ -fsyntax-only - 2>/dev/n
   command -v mpicxx >/dev/null || missing+=("MPI's compiler wrapper, mpicxx (Open MPI)")
   command -v mpirun >/dev/null || command -v srun >/dev/null || missing+=("mpirun (Open MPI)")
   has_header opencv2/imgcodecs.hpp || missing+=("OpenCV 4: opencv2/imgcodecs.hpp")
+  has_header jpeglib.h || missing+=("libjpeg-turbo: jpeglib.h")
+  has_header png.h || missing+=("libpng: png.h")
+  pkg-config --exists lcms2 2>/dev/null || missing+=("Little CMS 2: lcms2.h and lcms2.pc (PKG_CONFIG_PATH)")
   has_header boost/program_options.hpp || missing+=("Boost.Program_options: boost/program_options.hpp")
   has_header spdlog/spdlog.h || missing+=("spdlog: spdlog/spdlog.h")
   has_header nlohmann/json.hpp || missing+=("nlohmann-json: nlohmann/json.hpp")
   pkg-config --exists libxxhash 2>/dev/null || missing+=("xxHash: xxhash.h and libxxhash.pc (PKG_CONFIG_PATH)")
+  pkg-config --exists libzip 2>/dev/null || missing+=("libzip: zip.h and libzip.pc (PKG_CONFIG_PATH)")
+  has_header zlib.h || missing+=("zlib: zlib.h")
+  has_header lmdb.h || missing+=("LMDB: lmdb.h")
   if [ "$with_tests" = yes ] && ! has_header gtest/gtest.h; then
     missing+=("GoogleTest, for --tests: gtest/gtest.h")
   fi

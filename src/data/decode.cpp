@@ -1,120 +1,106 @@
 #include "data/decode.h"
 
 #include <algorithm>
-#include <cstring>
-#include <limits>
-
-#include <opencv2/core.hpp>
-#include <opencv2/imgcodecs.hpp>
-#include <opencv2/imgproc.hpp>
 
 #include "core/error.h"
-#include "data/mapped_file.h"
+#include "data/decoded.h"
+#include "data/exif.h"
+#include "data/file_bytes.h"
 #include "data/picture_header.h"
 
 namespace pgan::data {
 namespace {
 
-constexpr std::int64_t kMaxPixels = std::int64_t{1} << 28;
+/// 65535 is 255.
+constexpr float kDeepScale = 1.0f / 257.0f;
 
-cv::Mat decode_mat(std::span<const std::uint8_t> bytes, const std::string& name, int flags) {
-  // The callers have threads of their own: OpenCV's would only fight them for the processors.
-  static const bool once = (cv::setNumThreads(0), true);
-  static_cast<void>(once);
-  if (bytes.empty()) throw DataError(name + ": empty file, expected a picture");
-  if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
-    throw DataError(name + ": more than 2 GiB, too large for a picture");
-  }
-  const cv::Mat raw(1, static_cast<int>(bytes.size()), CV_8U,
-                    const_cast<std::uint8_t*>(bytes.data()));
-  cv::Mat picture;
-  try {
-    picture = cv::imdecode(raw, flags);
-  } catch (const cv::Exception& error) {
-    throw DataError(name + ": cannot be decoded: " + error.err);
-  }
-  if (picture.empty()) {
-    throw DataError(name + ": cannot be decoded: damaged, or not a picture of a known format");
-  }
-  return picture;
-}
-
-void check_header(const PictureHeader& header, const std::string& name) {
-  if (header.width > 0 && header.height > kMaxPixels / header.width) {
-    throw DataError(name + ": declares " + std::to_string(header.width) + "x" +
-                    std::to_string(header.height) + " pixels, more than the 2^28 allowed");
-  }
-  if (!header.ended) throw DataError(name + ": truncated JPEG (no end marker)");
-}
-
-/// float32 copy in 0..255.
-cv::Mat to_float(const cv::Mat& picture) {
-  cv::Mat out;
-  const double scale = picture.depth() == CV_16U ? 1.0 / 257.0 : picture.depth() == CV_8U ? 1 : 255;
-  picture.convertTo(out, CV_32F, scale);
-  return out;
-}
-
-/// BGRA of any depth over white, as 8-bit BGR (or float where it was deeper).
-cv::Mat over_white(const cv::Mat& picture) {
-  cv::Mat bgra = to_float(picture);
-  cv::Mat out(bgra.size(), CV_32FC3);
-  for (int y = 0; y < bgra.rows; ++y) {
-    const auto* from = bgra.ptr<cv::Vec4f>(y);
-    auto* to = out.ptr<cv::Vec3f>(y);
-    for (int x = 0; x < bgra.cols; ++x) {
-      const float alpha = from[x][3] / 255.0f;
-      for (int c = 0; c < 3; ++c) to[x][c] = from[x][c] * alpha + 255.0f * (1.0f - alpha);
+/// uint8 [H,W,4] -> [H,W,3], laid on white.
+torch::Tensor over_white(const torch::Tensor& pixels, bool premultiplied) {
+  torch::Tensor out = torch::empty({pixels.size(0), pixels.size(1), 3}, torch::kUInt8);
+  const auto* from = pixels.const_data_ptr<std::uint8_t>();
+  auto* to = out.mutable_data_ptr<std::uint8_t>();
+  const std::int64_t count = pixels.size(0) * pixels.size(1);
+  for (std::int64_t i = 0; i < count; ++i, from += 4, to += 3) {
+    const int alpha = from[3], weight = premultiplied ? 255 : alpha;
+    for (int c = 0; c < 3; ++c) {
+      const int sum = (from[c] * weight + 255 * (255 - alpha) + 127) / 255;
+      to[c] = static_cast<std::uint8_t>(std::min(sum, 255));
     }
   }
-  if (picture.depth() == CV_8U) out.convertTo(out, CV_8U);
   return out;
 }
 
-cv::Mat decode_bgr(std::span<const std::uint8_t> bytes, const std::string& name) {
-  const PictureHeader header = read_picture_header(bytes);
-  check_header(header, name);
-  const bool maybe_alpha = header.alpha || header.format == PictureFormat::unknown;
-  if (maybe_alpha) {
-    const cv::Mat raw = decode_mat(bytes, name, cv::IMREAD_UNCHANGED);
-    if (raw.channels() == 4) return over_white(raw);
+/// 16-bit [H,W,3 or 4] -> float32 [H,W,3] in 0..255, laid on white.
+torch::Tensor deep_to_float(const torch::Tensor& pixels, bool premultiplied) {
+  const std::int64_t channels = pixels.size(2), count = pixels.size(0) * pixels.size(1);
+  torch::Tensor out = torch::empty({pixels.size(0), pixels.size(1), 3}, torch::kFloat32);
+  const auto* from = reinterpret_cast<const std::uint16_t*>(pixels.const_data_ptr<std::int16_t>());
+  float* to = out.mutable_data_ptr<float>();
+  for (std::int64_t i = 0; i < count; ++i, from += channels, to += 3) {
+    const float alpha = channels == 4 ? static_cast<float>(from[3]) / 65535.0f : 1.0f;
+    const float weight = premultiplied ? 1.0f : alpha;
+    for (int c = 0; c < 3; ++c) {
+      const float sum = static_cast<float>(from[c]) * kDeepScale * weight + 255.0f * (1.0f - alpha);
+      to[c] = std::min(sum, 255.0f);
+    }
   }
-  const cv::Mat picture = decode_mat(bytes, name, cv::IMREAD_COLOR | cv::IMREAD_ANYDEPTH);
-  return picture.depth() == CV_8U ? picture : to_float(picture);
+  return out;
+}
+
+Decoded decode_any(std::span<const std::uint8_t> bytes, const std::string& name,
+                   const DecodeOptions& options) {
+  if (bytes.empty()) throw DataError(name + ": empty file, expected a picture");
+  const PictureHeader header = read_picture_header(bytes);
+  if (header.unsupported != nullptr) {
+    throw DataError(name + ": " + header.unsupported);
+  }
+  switch (header.format) {
+    case PictureFormat::jpeg:
+      return decode_jpeg(bytes, name, options);
+    case PictureFormat::png:
+      return decode_png(bytes, name, options);
+    case PictureFormat::unknown:
+      throw DataError(name +
+                      ": not a picture: expected JPEG, PNG, WebP, TIFF, BMP or PNM by its content");
+    default:
+      check_size(header.width, header.height, name, options);
+      return decode_opencv(bytes, name, header);
+  }
 }
 
 }  // namespace
 
-torch::Tensor decode(std::span<const std::uint8_t> bytes, const std::string& name,
-                     const DecodeOptions&) {
-  const cv::Mat bgr = decode_bgr(bytes, name);
-  if (static_cast<std::int64_t>(bgr.rows) * bgr.cols > kMaxPixels) {
-    throw DataError(name + ": more than 2^28 pixels");
+void check_size(std::int64_t width, std::int64_t height, const std::string& name,
+                const DecodeOptions& options) {
+  const std::string size = std::to_string(width) + "x" + std::to_string(height);
+  if (width <= 0 || height <= 0) {
+    throw DataError(name + ": damaged: its header declares " + size + " pixels");
   }
-  const bool deep = bgr.depth() == CV_32F;
-  torch::Tensor out = torch::empty({bgr.rows, bgr.cols, 3}, deep ? torch::kFloat32 : torch::kUInt8);
-  cv::Mat rgb(bgr.rows, bgr.cols, bgr.type(), out.data_ptr());
-  cv::cvtColor(bgr, rgb, cv::COLOR_BGR2RGB);
-  return out;
+  if (height > options.max_pixels / width) {
+    throw DataError(name + ": declares " + size + " pixels, more than the " +
+                    std::to_string(options.max_pixels) + " of --max-pixels");
+  }
+}
+
+torch::Tensor decode(std::span<const std::uint8_t> bytes, const std::string& name,
+                     const DecodeOptions& options) {
+  Decoded picture = decode_any(bytes, name, options);
+  torch::Tensor pixels = picture.pixels;
+  if (picture.cmyk) {
+    pixels = cmyk_to_srgb(pixels, picture.colours);
+  } else {
+    convert_to_srgb(pixels, picture.colours);
+  }
+  if (pixels.scalar_type() == torch::kInt16) {
+    pixels = deep_to_float(pixels, picture.premultiplied);
+  } else if (pixels.size(2) == 4) {
+    pixels = over_white(pixels, picture.premultiplied);
+  }
+  return picture.orientation == 1 ? pixels : upright(pixels, picture.orientation);
 }
 
 torch::Tensor decode_file(const std::filesystem::path& file, const DecodeOptions& options) {
-  const MappedFile mapped(file);
-  return decode(mapped.bytes(), file.string(), options);
-}
-
-void decode_square(std::span<const std::uint8_t> bytes, const std::string& name,
-                   std::int64_t resolution, std::uint8_t* out) {
-  const PictureHeader header = read_picture_header(bytes);
-  if (header.width != resolution || header.height != resolution) {
-    throw DataError(name + ": expected a PNG of " + std::to_string(resolution) + " pixels a side");
-  }
-  const cv::Mat bgr = decode_mat(bytes, name, cv::IMREAD_COLOR);
-  if (bgr.rows != resolution || bgr.cols != resolution || bgr.type() != CV_8UC3) {
-    throw DataError(name + ": the picture is not what its header says");
-  }
-  cv::Mat rgb(bgr.rows, bgr.cols, CV_8UC3, out);
-  cv::cvtColor(bgr, rgb, cv::COLOR_BGR2RGB);
+  return decode(read_file_bytes(file), file.string(), options);
 }
 
 }  // namespace pgan::data

@@ -1,52 +1,24 @@
 #include "data/encode.h"
 
-#include <cmath>
-
 #include <unistd.h>
 
 #include <opencv2/core.hpp>
-#include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "core/error.h"
 #include "data/output_file.h"
 
 namespace pgan::data {
-namespace {
-
-cv::Mat to_bgr(const torch::Tensor& image) {
+torch::Tensor to_interleaved(const torch::Tensor& image) {
   if (image.dim() != 3 || image.size(0) != 3 || image.scalar_type() != torch::kUInt8) {
     throw Error(ExitCode::internal, "encode: expected a uint8 tensor [3,H,W]");
   }
-  const torch::Tensor rows = image.permute({1, 2, 0}).contiguous();
-  const cv::Mat rgb(static_cast<int>(rows.size(0)), static_cast<int>(rows.size(1)), CV_8UC3,
-                    rows.data_ptr());
-  cv::Mat bgr;
-  cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
-  return bgr;
-}
-
-std::vector<std::uint8_t> encode(const torch::Tensor& image, const char* extension,
-                                 const std::vector<int>& parameters) {
-  std::vector<std::uint8_t> bytes;
-  try {
-    if (cv::imencode(extension, to_bgr(image), bytes, parameters)) return bytes;
-  } catch (const cv::Exception& error) {
-    throw DataError(std::string("a picture cannot be encoded as ") + extension + ": " + error.err);
-  }
-  throw DataError(std::string("a picture cannot be encoded as ") + extension);
-}
-
-}  // namespace
-
-std::vector<std::uint8_t> encode_png(const torch::Tensor& image, int compression) {
-  return encode(image, ".png", {cv::IMWRITE_PNG_COMPRESSION, compression});
+  return image.permute({1, 2, 0}).contiguous();
 }
 
 void write_image(const std::filesystem::path& file, const torch::Tensor& image) {
   const bool jpeg = file.extension() == ".jpg" || file.extension() == ".jpeg";
-  const std::vector<std::uint8_t> bytes =
-      jpeg ? encode(image, ".jpg", {cv::IMWRITE_JPEG_QUALITY, 95}) : encode_png(image);
+  const std::vector<std::uint8_t> bytes = jpeg ? encode_jpeg(image, 95) : encode_png(image);
   const std::filesystem::path partial = file.string() + ".partial-" + std::to_string(::getpid());
   std::error_code error;
   try {

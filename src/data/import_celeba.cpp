@@ -1,193 +1,187 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <fstream>
-#include <functional>
-#include <map>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <system_error>
 
-#include "core/error.h"
-#include "data/importer.h"
+#include "data/layouts.h"
 #include "data/picture_files.h"
+#include "data/printable.h"
+#include "data/row_names.h"
+#include "data/table_reader.h"
 
 namespace pgan::data {
 namespace {
 
 namespace fs = std::filesystem;
+using Names = std::span<const char* const>;
 
-constexpr std::array<const char*, 3> kImageFolders = {"img_align_celeba", "images", "img_celeba"};
-constexpr const char* kAttributes = "list_attr_celeba";
-constexpr const char* kPartition = "list_eval_partition";
-constexpr std::size_t kMaxColumns = 4096;
+constexpr std::array kImages = {"img_align_celeba", "images", "img_celeba"};
+constexpr std::array kHqImages = {"CelebA-HQ-img", "celeba-hq", "data1024x1024"};
+constexpr std::array kAttributes = {"list_attr_celeba"};
+constexpr std::array kHqAttributes = {"list_attr_celeba", "CelebAMask-HQ-attribute-anno",
+                                      "list_attr_celeba-hq", "list_attr_celebahq"};
+constexpr std::array kPartition = {"list_eval_partition"};
 
-/// The table with this stem, .txt or .csv, beside the pictures or in Anno/ or Eval/, as
-/// distributed.
-std::optional<fs::path> find_table(const fs::path& root, const std::string& stem) {
-  for (const char* folder : {"", "Anno", "Eval"}) {
-    for (const char* extension : {".txt", ".csv"}) {
-      const fs::path file = root / folder / (stem + extension);
-      std::error_code error;
-      if (fs::is_regular_file(file, error)) return file;
+/// The table, .txt or .csv, beside the pictures or in Anno/ or Eval/, as distributed.
+std::optional<fs::path> find_table(const fs::path& root, Names stems) {
+  for (const char* stem : stems) {
+    for (const char* folder : {"", "Anno", "Eval"}) {
+      for (const char* extension : {".txt", ".csv"}) {
+        const fs::path file = root / folder / (std::string(stem) + extension);
+        std::error_code error;
+        if (fs::is_regular_file(file, error)) return file;
+      }
     }
   }
   return std::nullopt;
 }
 
-std::optional<fs::path> find_images(const fs::path& root) {
+std::optional<std::string> find_images(const fs::path& root, Names folders) {
   std::error_code error;
-  for (const char* folder : kImageFolders) {
-    // The Kaggle copy has the folder twice, one in the other.
-    if (fs::is_directory(root / folder / folder, error)) return root / folder / folder;
-    if (fs::is_directory(root / folder, error)) return root / folder;
+  for (const char* folder : folders) {
+    if (fs::is_directory(root / folder, error)) return folder;
   }
   return std::nullopt;
 }
 
-std::vector<std::string> split_fields(const std::string& line, bool csv) {
-  std::vector<std::string> fields;
-  std::string field;
-  for (const char c : line) {
-    const bool space = c == ' ' || c == '\t' || c == '\r';
-    if (csv ? c == ',' : space) {
-      if (csv || !field.empty()) fields.push_back(std::move(field)), field.clear();
-    } else if (!space) {
-      field += c;
-    }
-    if (fields.size() > kMaxColumns) break;
-  }
-  if (!field.empty()) fields.push_back(std::move(field));
-  return fields;
-}
-
-/// A text or csv table whose rows begin with a file name.
+/// Rows of whole numbers that begin with a file name.
 struct Table {
-  std::vector<std::string> columns;
-  std::map<std::string, std::vector<int>> rows;
+  std::string name;
+  std::vector<std::string> columns = {};
+  RowNames rows = {};
+  std::vector<std::int8_t> values = {};  // [rows, columns]
+  std::optional<std::size_t> declared_rows = {};
 };
 
-[[noreturn]] void bad_line(const fs::path& file, std::int64_t line, const std::string& what) {
-  throw DataError(file.string() + ":" + std::to_string(line) + ": " + what);
+std::optional<int> whole_number(std::string_view text) {
+  // CelebA's list has eight million of these.
+  if (text.size() == 1 && text[0] >= '0' && text[0] <= '9') return text[0] - '0';
+  if (text == "-1") return -1;
+  int value = 0;
+  text = trimmed(text);
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc{} || stop != text.data() + text.size()) return {};
+  return value;
 }
 
-std::vector<int> read_values(const std::vector<std::string>& fields, const fs::path& file,
-                             std::int64_t line) {
-  std::vector<int> values;
+/// Reads a table's first lines: in .txt the count, then the names; in .csv the names, the pictures'
+/// column among them.
+void read_header(TableReader& reader, bool csv, Table& table) {
+  if (!reader.next()) return;
+  if (!csv && reader.fields().size() == 1 && whole_number(reader.fields()[0])) {
+    table.declared_rows = static_cast<std::size_t>(std::max(*whole_number(reader.fields()[0]), 0));
+    if (!reader.next()) return;
+  }
+  for (std::size_t i = csv ? 1 : 0; i < reader.fields().size(); ++i) {
+    table.columns.emplace_back(trimmed(reader.fields()[i]));
+  }
+}
+
+void read_row(const TableReader& reader, int low, int high, const char* kind, Table& table) {
+  const auto& fields = reader.fields();
+  if (fields.size() != table.columns.size() + 1) {
+    reader.fail("expected a file name and " + std::to_string(table.columns.size()) +
+                " values, found " + std::to_string(fields.size() - 1) + " values");
+  }
+  if (!table.rows.add(trimmed(fields[0]))) {
+    reader.fail("second row of " + printable(fields[0].substr(0, 200)));
+  }
   for (std::size_t i = 1; i < fields.size(); ++i) {
-    int value = 0;
-    const char* end = fields[i].data() + fields[i].size();
-    const auto [stop, error] = std::from_chars(fields[i].data(), end, value);
-    if (error != std::errc{} || stop != end) {
-      bad_line(file, line, "expected a whole number, found '" + fields[i].substr(0, 40) + "'");
+    const auto value = whole_number(fields[i]);
+    if (!value || *value < low || *value > high) {
+      reader.fail("expected " + std::string(kind) + ", found '" +
+                  printable(fields[i].substr(0, 40)) + "'");
     }
-    values.push_back(value);
+    table.values.push_back(static_cast<std::int8_t>(*value));
   }
-  return values;
-}
-
-/// header_lines: before the rows; the last of them names the columns. columns: expected where there
-/// is no header.
-Table read_table(const fs::path& file, int header_lines, std::size_t columns) {
-  std::ifstream stream(file);
-  if (!stream) throw DataError(file.string() + ": cannot be read");
-  const bool csv = file.extension() == ".csv";
-  Table table;
-  std::string text;
-  for (std::int64_t line = 1; std::getline(stream, text); ++line) {
-    std::vector<std::string> fields = split_fields(text, csv);
-    if (fields.empty()) continue;
-    if (line <= header_lines) {
-      if (csv) fields.erase(fields.begin());
-      table.columns = std::move(fields);
-      columns = table.columns.size();
-      continue;
-    }
-    if (fields.size() != columns + 1) {
-      bad_line(file, line,
-               "expected a file name and " + std::to_string(columns) + " values, found " +
-                   std::to_string(fields.size() - 1) + " values");
-    }
-    if (!table.rows.emplace(fields[0], read_values(fields, file, line)).second) {
-      bad_line(file, line, "second row of " + fields[0]);
-    }
-  }
-  if (table.rows.empty()) throw DataError(file.string() + ": has no rows");
-  return table;
 }
 
 Table read_attributes(const fs::path& file) {
-  Table table = read_table(file, file.extension() == ".csv" ? 1 : 2, 0);
-  for (auto& [name, values] : table.rows) {
-    for (int& value : values) {
-      if (value != -1 && value != 0 && value != 1) {
-        throw DataError(file.string() + ": " + name +
-                        ": expected attributes of -1, 0 or 1, found " + std::to_string(value));
-      }
-      value = value == 1 ? 1 : 0;
-    }
-  }
+  const bool csv = file.extension() == ".csv";
+  TableReader reader(file, csv ? std::nullopt : std::optional<TableFormat>({' ', false}));
+  Table table{.name = file.filename().string()};
+  read_header(reader, csv, table);
+  while (reader.next()) read_row(reader, -1, 1, "attributes of -1, 0 or 1", table);
+  if (table.rows.size() == 0) reader.fail("has no rows");
   return table;
 }
 
-void note(std::vector<std::string>& warnings, std::size_t count, const std::string& what,
-          const std::string& example) {
-  if (count > 0) warnings.push_back(std::to_string(count) + " " + what + ", e.g. " + example);
+Table read_partition(const fs::path& file) {
+  const bool csv = file.extension() == ".csv";
+  TableReader reader(file, csv ? std::nullopt : std::optional<TableFormat>({' ', false}));
+  Table table{.name = file.filename().string(), .columns = {"partition"}};
+  if (csv) reader.next();
+  while (reader.next()) read_row(reader, 0, 2, "a partition of 0, 1 or 2", table);
+  return table;
 }
 
 void join_partition(Listing& listing, const fs::path& file) {
-  const Table table = read_table(file, file.extension() == ".csv" ? 1 : 0, 1);
+  const Table table = read_partition(file);
   std::size_t missing = 0;
-  std::string example;
+  std::string_view example;
   for (Source& source : listing.sources) {
-    const auto row = table.rows.find(fs::path(source.key).filename().string());
-    if (row != table.rows.end() && row->second[0] >= 0 && row->second[0] <= 2) {
-      source.split = static_cast<Split>(row->second[0]);
+    const std::int64_t row = table.rows.find(source.key);
+    if (row >= 0) {
+      source.split = static_cast<Split>(table.values[static_cast<std::size_t>(row)]);
     } else if (missing++ == 0) {
       example = source.key;
     }
   }
-  note(listing.warnings, missing,
-       "pictures without a partition in " + file.filename().string() + " (taken for training)",
-       example);
-  listing.has_split = true;
+  warn_of(listing, missing,
+          "pictures without a partition in " + table.name + " (taken for training)", example);
+}
+
+void join_attributes(Listing& listing, const Table& table, std::vector<std::string>& keys) {
+  const std::vector<std::int64_t> row_of = match_rows(table.rows, keys, table.name, listing);
+  const std::size_t columns = table.columns.size();
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (row_of[i] < 0) continue;
+    const auto* row = table.values.data() + static_cast<std::size_t>(row_of[i]) * columns;
+    std::vector<float> labels(columns);
+    for (std::size_t c = 0; c < columns; ++c) labels[c] = row[c] == 1 ? 1.0f : 0.0f;
+    listing.sources.push_back({.key = std::move(keys[i]), .labels = std::move(labels)});
+  }
+}
+
+Listing list(const fs::path& root, Names image_folders, Names attributes) {
+  const auto images = find_images(root, image_folders);
+  const auto file = find_table(root, attributes);
+  if (!images || !file) return {};
+  const Table table = read_attributes(*file);
+  Listing listing;
+  listing.crop.kind = Crop::Kind::automatic;
+  listing.pictures = picture_files(root);
+  listing.label_names = table.columns;
+  FoundPictures found = find_pictures(root, *images);
+  listing.skipped = std::move(found.skipped);
+  join_attributes(listing, table, found.keys);
+  if (table.declared_rows.value_or(table.rows.size()) != table.rows.size()) {
+    listing.warnings.push_back(table.name + " declares " + with_commas(*table.declared_rows) +
+                               " rows and has " + with_commas(table.rows.size()));
+  }
+  if (const auto partition = find_table(root, kPartition)) join_partition(listing, *partition);
+  return listing;
 }
 
 }  // namespace
 
 bool recognises_celeba(const fs::path& root) {
-  return find_images(root).has_value() && find_table(root, kAttributes).has_value();
+  return find_images(root, kImages).has_value() && find_table(root, kAttributes).has_value();
 }
 
 Listing list_celeba(const fs::path& root) {
-  const fs::path images = *find_images(root), attributes = *find_table(root, kAttributes);
-  Table table = read_attributes(attributes);
-  Listing listing;
-  listing.pictures = picture_files(root);
-  listing.label_names = table.columns;
-  std::size_t unlabelled = 0;
-  std::string example;
-  for (const fs::directory_entry& entry : fs::directory_iterator(images)) {
-    const std::string name = entry.path().filename().string();
-    if (!is_picture_name(entry.path())) continue;
-    const auto row = table.rows.find(name);
-    if (row == table.rows.end()) {
-      if (unlabelled++ == 0) example = name;
-      continue;
-    }
-    std::vector<float> labels(row->second.begin(), row->second.end());
-    listing.sources.push_back({.key = entry.path().lexically_relative(root).generic_string(),
-                               .labels = std::move(labels)});
-    table.rows.erase(row);
-  }
-  std::sort(listing.sources.begin(), listing.sources.end(),
-            [](const Source& a, const Source& b) { return a.key < b.key; });
-  note(listing.warnings, unlabelled,
-       "pictures left out: no row in " + attributes.filename().string(), example);
-  note(listing.warnings, table.rows.size(),
-       "rows of " + attributes.filename().string() + " have no picture",
-       table.rows.empty() ? "" : table.rows.begin()->first);
-  if (const auto partition = find_table(root, kPartition)) join_partition(listing, *partition);
-  return listing;
+  return list(root, kImages, kAttributes);
+}
+
+bool recognises_celeba_hq(const fs::path& root) {
+  return find_images(root, kHqImages).has_value() && find_table(root, kHqAttributes).has_value();
+}
+
+Listing list_celeba_hq(const fs::path& root) {
+  return list(root, kHqImages, kHqAttributes);
 }
 
 }  // namespace pgan::data

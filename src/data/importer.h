@@ -19,8 +19,8 @@ enum class Split : std::uint8_t { train = 0, validation = 1, test = 2 };
 
 /// One picture to pack.
 struct Source {
-  std::string key;            ///< its name inside the data set, unique within its domain
-  std::uint64_t place = 0;    ///< where the listing's Pictures find it, as they like to count
+  std::string key;                 ///< its name inside the data set, unique within its domain
+  std::uint64_t place = 0;         ///< where the listing's Pictures find it, as they like to count
   std::vector<float> labels = {};  ///< C finite values
   Split split = Split::train;
   std::int64_t domain = 0;  ///< which of Listing::domains it belongs to
@@ -47,14 +47,17 @@ struct Listing {
   std::string layout;  ///< the importer's name
   std::vector<std::string> label_names;
   std::vector<std::string> domains;  ///< names, two or more; empty where there is one only
-  bool paired = false;     ///< pictures of the same key belong together, one in each domain
-  bool has_split = false;  ///< the set says what is for training
-  std::vector<Source> sources;        ///< sorted by domain, then key
-  std::vector<Skipped> skipped;       ///< found unusable while listing
+  bool paired = false;           ///< pictures of the same key belong together, one in each domain
+  bool has_split = false;        ///< some are held out; list_sources() sets it
+  std::vector<Source> sources;   ///< sorted by domain, then key
+  std::vector<Skipped> skipped;  ///< found unusable while listing
   std::vector<std::string> warnings;  ///< one line each: rows without picture, pictures without row
   Crop crop = {};                     ///< what Crop::automatic means for this layout
   std::int64_t resolution = 0;        ///< largest level if the user names none; 0: what fits
   std::int64_t native = 0;  ///< size of the level beside the powers of two (28 for MNIST); 0: none
+  /// Smaller pictures are centred, unscaled, on a black square of this size before the crop (32 for
+  /// MNIST); 0: none.
+  std::int64_t canvas = 0;
   std::shared_ptr<const Pictures> pictures;
 };
 
@@ -70,19 +73,12 @@ struct Importer {
 
 /// In the order they are tried.
 std::span<const Importer> importers();
+/// Help of --layout: the importers with what they take.
+std::string layout_help();
 
-/// Lists a data set by the first importer that recognises it, or by the one named `layout`. Throws
-/// DataError saying which layouts there are, ConfigError for a layout of no such name.
+/// Lists a data set by the first importer that recognises it, or by the one named `layout`; at
+/// least one picture. Throws DataError saying what was found and which layouts there are,
+/// ConfigError for a layout of no such name.
 Listing list_sources(const std::filesystem::path& root, const std::string& layout = "auto");
-
-bool recognises_celeba(const std::filesystem::path& root);
-/// CelebA: img_align_celeba/ (or images/), list_attr_celeba.txt or .csv, list_eval_partition.txt or
-/// .csv where present; joined by file name, -1/1 become 0/1.
-Listing list_celeba(const std::filesystem::path& root);
-
-bool recognises_folder(const std::filesystem::path& root);
-/// A folder of pictures (searched through all its folders); when all of them lie in two or more
-/// folders directly below the root, each is a class, by name, with one-hot labels.
-Listing list_folder(const std::filesystem::path& root);
 
 }  // namespace pgan::data

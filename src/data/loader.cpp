@@ -1,5 +1,6 @@
 #include "data/loader.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
@@ -7,73 +8,116 @@
 #include <exception>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 #include "core/error.h"
 #include "core/noise.h"
 #include "data/reals.h"
+#include "data/row_reader.h"
 
 namespace pgan::data {
 
 void LoaderOptions::visit(OptionVisitor& visitor) {
   visitor.group("Data");
   visitor.field("loader-threads", threads, "threads of each rank that prepare batches");
-  visitor.field("prefetch", prefetch, "batches prepared ahead by each rank");
+  visitor.field("prefetch", prefetch,
+                "batches prepared ahead by each rank; 0: as many as it takes never to wait");
+  visitor.field("prefetch-mib", prefetch_mib,
+                "MiB that batches prepared ahead may take (two batches always)");
 }
 
 void LoaderOptions::validate() const {
   if (threads < 1 || threads > 256) {
     throw ConfigError("--loader-threads: expected 1 to 256, found " + std::to_string(threads));
   }
-  if (prefetch < 1 || prefetch > 1024) {
-    throw ConfigError("--prefetch: expected 1 to 1024, found " + std::to_string(prefetch));
+  if (prefetch < 0 || prefetch > 1024) {
+    throw ConfigError("--prefetch: expected 0 to 1024, found " + std::to_string(prefetch));
+  }
+  if (prefetch_mib < 1 || prefetch_mib > 1 << 20) {
+    throw ConfigError("--prefetch-mib: expected 1 to 1048576, found " +
+                      std::to_string(prefetch_mib));
   }
 }
 
 namespace {
 
-/// A batch ordered, under way, or ready.
+constexpr std::int64_t kFewestAhead = 2, kMostAhead = 64;
+
+/// A batch ordered, under way, or ready. Members below the line are guarded by the loader's mutex.
 struct Slot {
   Progress before;
   StepPlan plan;
   Batch batch;
+  std::vector<float*> images;          // of each stream, in batch
+  std::vector<std::uint8_t> mirrored;  // by row
+
+  bool laid_out = false;
+  std::int64_t taken = 0, done = 0;  // rows
   std::exception_ptr error;
-  bool ready = false;
+
+  std::int64_t rows() const { return std::ssize(plan.rows.rows); }
+  bool ready() const { return error != nullptr || (laid_out && done == rows()); }
+  bool has_work() const { return error == nullptr && laid_out && taken < rows(); }
 };
+
+/// Rows that a thread takes at once: enough that taking them costs nothing beside.
+std::int64_t rows_at_once(std::int64_t resolution) {
+  constexpr std::int64_t kPixels = 1 << 16;
+  return std::max<std::int64_t>(1, kPixels / (resolution * resolution));
+}
 
 }  // namespace
 
 struct Loader::State {
   /// What the constructor was given; read by all threads, changed by none.
   struct Given {
-    std::shared_ptr<const Pack> pack;
-    Sampler sampler;
     std::function<StepPlan(const Progress&)> plan;
     LoaderOptions options;
     std::uint64_t seed;
-    bool mirror;
+    bool mirror, pinned;
   };
-  explicit State(Given given_) : given(std::move(given_)) {}
+  State(Given given_, std::shared_ptr<const Pack> pack, std::vector<Stream> streams)
+      : given(std::move(given_)),
+        reader(std::move(pack), std::move(streams), given.seed),
+        depth(given.options.prefetch > 0 ? given.options.prefetch : kFewestAhead) {}
 
   const Given given;
+  RowReader reader;
   mutable std::mutex mutex;
   std::condition_variable work_wanted, batch_ready;
   std::deque<std::shared_ptr<Slot>> slots;  // in step order; front is the next batch
   Progress ordered;                         // where the next slot begins
   Progress present;                         // where the next batch begins
+  std::int64_t depth;                       // slots to keep
   bool halted = false;                      // an order failed: nothing more until seek()
   bool stopping = false;
   double waited_seconds = 0;
   std::vector<std::thread> workers;
 
-  std::shared_ptr<Slot> order();
   void run_worker();
-  void fill(Slot& slot) const;
-  torch::Tensor images(const Slot& slot) const;
+  bool can_order() const;
+  std::shared_ptr<Slot> order();
+  std::shared_ptr<Slot> find_work() const;
+  void lay_out(Slot& slot) const;
+  void fill_rows(Slot& slot, std::int64_t begin, std::int64_t end,
+                 std::vector<std::uint8_t>& scratch);
   torch::Tensor labels_of(const Progress& before, std::span<const std::int64_t> rows) const;
+  std::int64_t bytes_of(const Slot& slot) const;
 };
 
-/// Under the lock: plans the next batch. A failed plan is a ready slot that holds its error.
+std::int64_t Loader::State::bytes_of(const Slot& slot) const {
+  const std::int64_t side = slot.plan.growth.resolution;
+  return slot.rows() * std::ssize(reader.streams()) * 3 * side * side * 4;
+}
+
+bool Loader::State::can_order() const {
+  if (halted || std::ssize(slots) >= depth) return false;
+  if (given.options.prefetch > 0 || std::ssize(slots) < kFewestAhead) return true;
+  std::int64_t bytes = bytes_of(*slots.back());  // the next will be about as large
+  for (const auto& slot : slots) bytes += bytes_of(*slot);
+  return bytes <= given.options.prefetch_mib << 20;
+}
+
+/// Plans the next batch. A failed plan is a ready slot that holds its error.
 std::shared_ptr<Slot> Loader::State::order() {
   auto slot = std::make_shared<Slot>();
   slot->before = ordered;
@@ -85,97 +129,128 @@ std::shared_ptr<Slot> Loader::State::order() {
     ordered.images += slot->plan.rows.global;
   } catch (...) {
     slot->error = std::current_exception();
-    slot->ready = halted = true;
+    halted = true;
     batch_ready.notify_all();
   }
   return slot;
 }
 
+std::shared_ptr<Slot> Loader::State::find_work() const {
+  const auto found = std::ranges::find_if(slots, [](const auto& slot) { return slot->has_work(); });
+  return found == slots.end() ? nullptr : *found;
+}
+
+/// The threads share out the rows of the earliest batch, so that it is ready as soon as can be.
 void Loader::State::run_worker() {
+  std::vector<std::uint8_t> scratch;
   std::unique_lock lock(mutex);
   for (;;) {
-    work_wanted.wait(lock, [&] {
-      const bool room = slots.size() < static_cast<std::size_t>(given.options.prefetch);
-      return stopping || (room && !halted);
-    });
+    work_wanted.wait(lock, [&] { return stopping || find_work() != nullptr || can_order(); });
     if (stopping) return;
-    const std::shared_ptr<Slot> slot = order();
-    if (slot->ready) continue;
+    std::shared_ptr<Slot> slot = find_work();
+    const bool fresh = slot == nullptr;
+    if (fresh) slot = order();
+    if (slot->error) continue;
+    const std::int64_t begin = slot->taken;
+    const std::int64_t end =
+        std::min(slot->rows(), begin + rows_at_once(slot->plan.growth.resolution));
+    if (!fresh) slot->taken = end;
+    std::exception_ptr error;
     lock.unlock();
     try {
-      fill(*slot);
+      if (fresh) {
+        lay_out(*slot);
+      } else {
+        fill_rows(*slot, begin, end, scratch);
+      }
     } catch (...) {
-      slot->error = std::current_exception();
+      error = std::current_exception();
     }
     lock.lock();
-    slot->ready = true;
-    batch_ready.notify_all();
+    if (error && !slot->error) slot->error = error;
+    if (fresh) {
+      slot->laid_out = true;
+      work_wanted.notify_all();
+    } else {
+      slot->done += end - begin;
+    }
+    if (slot->ready()) batch_ready.notify_all();
   }
 }
 
-torch::Tensor Loader::State::images(const Slot& slot) const {
-  const Growth& growth = slot.plan.growth;
-  const std::vector<std::int64_t>& rows = slot.plan.rows.rows;
-  const auto count = static_cast<std::int64_t>(rows.size());
-  torch::Tensor mirrored;
+/// Everything of a batch but its pixels.
+void Loader::State::lay_out(Slot& slot) const {
+  const RowShare& rows = slot.plan.rows;
+  const std::int64_t side = slot.plan.growth.resolution;
+  reader.pack().require_level(side);
+  const auto options = torch::dtype(torch::kFloat32).pinned_memory(given.pinned);
+  for (const Stream& stream : reader.streams()) {
+    torch::Tensor images = torch::empty({slot.rows(), 3, side, side}, options);
+    slot.images.push_back(images.mutable_data_ptr<float>());
+    slot.batch.data[stream.entry] = std::move(images);
+  }
+  slot.mirrored.assign(rows.rows.size(), 0);
   if (given.mirror) {
-    mirrored =
-        Noise(given.seed, slot.before.step, "mirror", slot.plan.rows, torch::kFloat64).uniform({});
+    const torch::Tensor draws =
+        Noise(given.seed, slot.before.step, "mirror", rows, torch::kFloat64).uniform({});
+    const double* draw = draws.const_data_ptr<double>();
+    for (std::size_t i = 0; i < slot.mirrored.size(); ++i) slot.mirrored[i] = draw[i] < 0.5;
   }
-  torch::Tensor out =
-      torch::empty({count, 3, growth.resolution, growth.resolution}, torch::kFloat32);
-  float* data = out.mutable_data_ptr<float>();
-  const double* flips = given.mirror ? mirrored.const_data_ptr<double>() : nullptr;
-  std::vector<std::uint8_t> scratch;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t record =
-        given.sampler.at(slot.before.images + rows[static_cast<std::size_t>(i)]);
-    const auto pixels = given.pack->pixels(record, growth.resolution, scratch);
-    fill_real(pixels, growth, given.mirror && flips[i] < 0.5,
-              data + i * 3 * growth.resolution * growth.resolution);
+  std::vector<std::int64_t> all(static_cast<std::size_t>(rows.global));
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
+  slot.batch.labels = labels_of(slot.before, rows.rows);
+  slot.batch.global_labels = labels_of(slot.before, all);
+  slot.batch.rows = rows;
+}
+
+void Loader::State::fill_rows(Slot& slot, std::int64_t begin, std::int64_t end,
+                              std::vector<std::uint8_t>& scratch) {
+  const Growth& growth = slot.plan.growth;
+  const std::int64_t area = 3 * growth.resolution * growth.resolution;
+  const torch::Tensor& known = reader.pack().labels();
+  const std::int64_t width = known.size(1);
+  for (std::int64_t i = begin; i < end; ++i) {
+    const std::int64_t position =
+        slot.before.images + slot.plan.rows.rows[static_cast<std::size_t>(i)];
+    const bool mirror = slot.mirrored[static_cast<std::size_t>(i)] != 0;
+    const auto take = [&](std::size_t stream, std::span<const std::uint8_t> pixels) {
+      fill_real(pixels, growth, mirror, slot.images[stream] + i * area);
+    };
+    const std::int64_t record = reader.read(position, growth.resolution, scratch, take);
+    if (width == 0) continue;
+    std::memcpy(slot.batch.labels.mutable_data_ptr<float>() + i * width,
+                known.const_data_ptr<float>() + record * width,
+                static_cast<std::size_t>(width) * sizeof(float));
   }
-  return out;
 }
 
 torch::Tensor Loader::State::labels_of(const Progress& before,
                                        std::span<const std::int64_t> rows) const {
-  const std::int64_t width = given.pack->labels().size(1);
+  const torch::Tensor& known = reader.pack().labels();
+  const std::int64_t width = known.size(1);
   torch::Tensor out =
       torch::empty({static_cast<std::int64_t>(rows.size()), width}, torch::kFloat32);
   if (width == 0) return out;
-  const float* from = given.pack->labels().const_data_ptr<float>();
   float* to = out.mutable_data_ptr<float>();
   for (const std::int64_t row : rows) {
-    const std::int64_t record = given.sampler.at(before.images + row);
-    std::memcpy(to, from + record * width, static_cast<std::size_t>(width) * sizeof(float));
+    const std::int64_t record = reader.record_at(reader.streams()[0], before.images + row);
+    std::memcpy(to, known.const_data_ptr<float>() + record * width,
+                static_cast<std::size_t>(width) * sizeof(float));
     to += width;
   }
   return out;
 }
 
-void Loader::State::fill(Slot& slot) const {
-  std::vector<std::int64_t> all(static_cast<std::size_t>(slot.plan.rows.global));
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
-  slot.batch.data["images"] = images(slot);
-  slot.batch.labels = labels_of(slot.before, slot.plan.rows.rows);
-  slot.batch.global_labels = labels_of(slot.before, all);
-  slot.batch.rows = slot.plan.rows;
-}
-
-Loader::Loader(std::shared_ptr<const Pack> pack, Sampler sampler,
+Loader::Loader(std::shared_ptr<const Pack> pack, std::vector<Stream> streams,
                std::function<StepPlan(const Progress& before)> plan, LoaderOptions options,
-               std::uint64_t seed, bool mirror) {
+               std::uint64_t seed, bool mirror, bool pinned) {
   options.validate();
-  if (sampler.records() != pack->info().count) {
-    throw DataError("loader: the sampler has " + std::to_string(sampler.records()) +
-                    " records, the pack " + std::to_string(pack->info().count));
-  }
-  state_ = std::make_unique<State>(State::Given{.pack = std::move(pack),
-                                                .sampler = sampler,
-                                                .plan = std::move(plan),
+  state_ = std::make_unique<State>(State::Given{.plan = std::move(plan),
                                                 .options = options,
                                                 .seed = seed,
-                                                .mirror = mirror});
+                                                .mirror = mirror,
+                                                .pinned = pinned},
+                                   std::move(pack), std::move(streams));
 }
 
 Loader::~Loader() {
@@ -201,14 +276,17 @@ Batch Loader::next() {
   std::unique_lock lock(state.mutex);
   // Not in the constructor: a resumed run seeks first, and batches before that would be for
   // nothing.
-  for (auto i = static_cast<std::int64_t>(state.workers.size()); i < state.given.options.threads;
-       ++i) {
+  const bool first = state.workers.empty();
+  for (auto i = std::ssize(state.workers); i < state.given.options.threads; ++i) {
     state.workers.emplace_back([&state] { state.run_worker(); });
   }
-  const auto ready = [&] { return !state.slots.empty() && state.slots.front()->ready; };
-  if (!ready()) {
+  const auto is_ready = [&] { return !state.slots.empty() && state.slots.front()->ready(); };
+  if (!is_ready()) {
+    if (!first && state.given.options.prefetch == 0) {
+      state.depth = std::min(state.depth + 1, kMostAhead);
+    }
     const auto begin = std::chrono::steady_clock::now();
-    state.batch_ready.wait(lock, ready);
+    state.batch_ready.wait(lock, is_ready);
     state.waited_seconds +=
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
@@ -218,6 +296,20 @@ Batch Loader::next() {
   state.present = {slot->before.step + 1, slot->before.images + slot->plan.rows.global};
   state.work_wanted.notify_all();
   return std::move(slot->batch);
+}
+
+bool Loader::ready() const {
+  const std::lock_guard lock(state_->mutex);
+  return !state_->slots.empty() && state_->slots.front()->ready();
+}
+
+std::vector<std::string> Loader::take_reports() {
+  return state_->reader.take_reports();
+}
+
+std::int64_t Loader::depth() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->depth;
 }
 
 Progress Loader::progress() const {

@@ -45,4 +45,21 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   return *this;
 }
 
+bool bring_in(std::span<const std::uint8_t> range) noexcept {
+#ifdef MADV_POPULATE_READ
+  if (range.empty()) return true;
+  static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto address = reinterpret_cast<std::uintptr_t>(range.data());
+  const std::uintptr_t begin = address / page * page;
+  const std::size_t length = address + range.size() - begin;
+  while (::madvise(reinterpret_cast<void*>(begin), length, MADV_POPULATE_READ) != 0) {
+    if (errno == EINTR || errno == EAGAIN) continue;
+    return errno == EINVAL;
+  }
+#else
+  static_cast<void>(range);
+#endif
+  return true;
+}
+
 }  // namespace pgan::data

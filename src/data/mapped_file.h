@@ -23,4 +23,8 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
+/// Reads the pages of a mapped range in; false when that fails (the disk, or a file that was cut),
+/// where touching them would end the process. Kernels before 5.14 cannot tell: true.
+bool bring_in(std::span<const std::uint8_t> range) noexcept;
+
 }  // namespace pgan::data

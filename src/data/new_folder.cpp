@@ -10,9 +10,21 @@
 namespace pgan::data {
 namespace fs = std::filesystem;
 
-NewFolder::NewFolder(fs::path target, bool replace)
-    : target_(fs::absolute(target).lexically_normal()) {
-  if (target_.filename().empty()) target_ = target_.parent_path();
+namespace {
+
+fs::path plain(const fs::path& target) {
+  const fs::path whole = fs::absolute(target).lexically_normal();
+  return whole.filename().empty() ? whole.parent_path() : whole;
+}
+
+}  // namespace
+
+fs::path NewFolder::kept_path(const fs::path& target) {
+  return plain(target).string() + ".partial";
+}
+
+NewFolder::NewFolder(fs::path target, bool replace, Unfinished unfinished)
+    : target_(plain(target)), unfinished_(unfinished) {
   std::error_code error;
   if (fs::exists(target_, error)) {
     if (!fs::is_directory(target_, error)) {
@@ -30,13 +42,15 @@ NewFolder::NewFolder(fs::path target, bool replace)
                         "choose another --out");
     }
   }
-  partial_ = target_.string() + ".partial-" + std::to_string(::getpid());
+  partial_ = unfinished == Unfinished::kept
+                 ? kept_path(target_)
+                 : fs::path(target_.string() + ".partial-" + std::to_string(::getpid()));
   fs::create_directories(partial_, error);
   if (error) throw_file_error("cannot make the folder", partial_, error.value());
 }
 
 NewFolder::~NewFolder() {
-  if (committed_) return;
+  if (committed_ || unfinished_ == Unfinished::kept) return;
   std::error_code ignored;
   fs::remove_all(partial_, ignored);
 }

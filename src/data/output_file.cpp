@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "core/file_error.h"
@@ -47,14 +48,24 @@ void OutputFile::write(std::span<const std::uint8_t> bytes) {
   bytes_ += bytes.size();
 }
 
-std::string OutputFile::finish() {
-  std::FILE* file = std::exchange(state_->file, nullptr);
-  if (std::fclose(file) != 0) state_->fail();
+std::string OutputFile::finish(bool durable) {
+  bool good = std::fflush(state_->file) == 0;
+  if (durable) good = good && ::fdatasync(::fileno(state_->file)) == 0;
+  const int why = good ? 0 : errno;
+  good = std::fclose(std::exchange(state_->file, nullptr)) == 0 && good;
+  if (!good) {
+    if (why != 0) errno = why;
+    state_->fail();
+  }
   return hex16(XXH3_64bits_digest(state_->hash));
 }
 
+std::uint64_t xxh3(std::span<const std::uint8_t> bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
+
 std::string xxh3_text(std::span<const std::uint8_t> bytes) {
-  return hex16(XXH3_64bits(bytes.data(), bytes.size()));
+  return hex16(xxh3(bytes));
 }
 
 }  // namespace pgan::data

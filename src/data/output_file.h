@@ -17,8 +17,9 @@ class OutputFile {
 
   /// Throws DataError (no space left).
   void write(std::span<const std::uint8_t> bytes);
-  /// Writes out and closes; returns the checksum as 16 hexadecimal digits. Throws DataError.
-  std::string finish();
+  /// Writes out and closes; returns the checksum as 16 hexadecimal digits. durable: once it
+  /// returns, the bytes survive a crash of the machine. Throws DataError.
+  std::string finish(bool durable = false);
   std::uint64_t bytes() const { return bytes_; }
 
  private:
@@ -27,7 +28,12 @@ class OutputFile {
   std::uint64_t bytes_ = 0;
 };
 
-/// XXH3 64-bit checksum as 16 hexadecimal digits.
+inline std::span<const std::uint8_t> bytes_of(const void* data, std::size_t size) {
+  return {static_cast<const std::uint8_t*>(data), size};
+}
+
+/// XXH3 64-bit checksum, and as 16 hexadecimal digits.
+std::uint64_t xxh3(std::span<const std::uint8_t> bytes);
 std::string xxh3_text(std::span<const std::uint8_t> bytes);
 
 }  // namespace pgan::data

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "data/decode.h"
+#include "data/output_file.h"
 #include "data/tar.h"
 
 namespace pgan::data {
@@ -50,28 +51,54 @@ std::string read_json(const fs::path& folder) {
 
 }  // namespace
 
-std::shared_ptr<const Pack> Pack::open(const fs::path& folder) {
+template <class Map>
+std::shared_ptr<const Pack> Pack::open_with(const fs::path& folder, Map map) {
   std::shared_ptr<Pack> pack(new Pack());
   pack->folder_ = folder;
   pack->info_ = parse_pack_info(read_json(folder), folder / "dataset.json");
   const PackInfo& info = pack->info_;
   for (const PackLevel& level : info.levels) {
     Level& opened = pack->levels_.emplace_back();
+    if (level.encoding == Encoding::reduced) continue;
     const std::string side = std::to_string(level.resolution);
     opened.raw_header = "P6\n" + side + " " + side + "\n255\n";
-    opened.index = map_checked(folder, level.index);
+    opened.index = map(level.index);
     for (const PackShard& shard : level.shards) {
-      opened.shards.push_back(map_checked(folder, shard.file));
+      opened.shards.push_back(map(shard.file));
     }
   }
-  if (info.has_split()) pack->split_ = map_checked(folder, info.split);
-  const auto labels = static_cast<std::int64_t>(info.label_names.size());
+  const std::int64_t labels = std::ssize(info.label_names);
   pack->labels_ = torch::empty({info.count, labels}, torch::kFloat32);
   if (labels > 0) {
-    const MappedFile file = map_checked(folder, info.labels);
-    std::memcpy(pack->labels_.mutable_data_ptr<float>(), file.bytes().data(), file.bytes().size());
+    pack->labels_file_ = map(info.labels);
+    if (std::ssize(pack->labels_file_.bytes()) != info.labels.bytes) {
+      pack->labels_.zero_();
+      return pack;
+    }
+    auto* data = const_cast<std::uint8_t*>(pack->labels_file_.bytes().data());
+    pack->labels_ = torch::from_blob(data, {info.count, labels}, torch::kFloat32);
   }
   return pack;
+}
+
+std::shared_ptr<const Pack> Pack::open(const fs::path& folder) {
+  return open_with(folder, [&](const PackFile& file) { return map_checked(folder, file); });
+}
+
+std::shared_ptr<const Pack> Pack::open_damaged(const fs::path& folder,
+                                               std::vector<std::string>& faults) {
+  return open_with(folder, [&](const PackFile& file) {
+    try {
+      return map_checked(folder, file);
+    } catch (const DataError& error) {
+      faults.push_back(error.what());
+    }
+    try {
+      return MappedFile(folder / file.name);
+    } catch (const DataError&) {
+      return MappedFile();
+    }
+  });
 }
 
 bool Pack::has_level(std::int64_t resolution) const {
@@ -95,7 +122,7 @@ std::size_t Pack::level_of(std::int64_t resolution) const {
 
 void Pack::damaged(const PackShard& shard, std::int64_t record, const std::string& why) const {
   throw DataError((folder_ / shard.file.name).string() + ": record " + std::to_string(record) +
-                  ": " + why + "; pgan-data verify lists all faults");
+                  ": " + why);
 }
 
 Pack::Location Pack::locate(std::size_t level, std::int64_t record) const {
@@ -106,36 +133,66 @@ Pack::Location Pack::locate(std::size_t level, std::int64_t record) const {
   const std::vector<PackShard>& shards = info_.levels[level].shards;
   const auto after = std::upper_bound(
       shards.begin(), shards.end(), record,
-      [](std::int64_t value, const PackShard& shard) { return value < shard.first; });
+      [](std::int64_t value, const PackShard& shard) { return value < shard.records.first; });
   const auto which = static_cast<std::size_t>(after - shards.begin()) - 1;
-  Location out{&shards[which], levels_[level].shards[which].bytes(), 0, 0};
-  const std::uint8_t* entry = levels_[level].index.bytes().data() + 16 * record;
-  std::memcpy(&out.offset, entry, 8);
-  std::memcpy(&out.bytes, entry + 8, 8);
+  Location out{&shards[which], levels_[level].shards[which].bytes(), 0, 0, 0};
+  const auto width = static_cast<std::size_t>(info_.index_entry_bytes());
+  const auto index = levels_[level].index.bytes();
+  const std::size_t at = width * static_cast<std::size_t>(record);
+  if (index.size() < width || at > index.size() - width) {
+    damaged(*out.shard, record, "the index ends before it");
+  }
+  const auto entry = index.subspan(at, width);
+  if (!bring_in(entry)) damaged(*out.shard, record, "its index cannot be read");
+  std::memcpy(&out.offset, entry.data(), 8);
+  std::memcpy(&out.bytes, entry.data() + 8, 8);
+  if (info_.version > 1) std::memcpy(&out.xxh3, entry.data() + 16, 8);
   if (out.offset > out.tar.size() || out.bytes > out.tar.size() - out.offset) {
     damaged(*out.shard, record, "the index points outside the shard");
   }
   return out;
 }
 
-std::span<const std::uint8_t> Pack::pixels(std::int64_t record, std::int64_t resolution,
-                                           std::vector<std::uint8_t>& scratch) const {
-  const std::size_t level = level_of(resolution);
+std::span<const std::uint8_t> Pack::checked_bytes(std::size_t level, std::int64_t record) const {
   const Location at = locate(level, record);
   const auto bytes = at.tar.subspan(at.offset, at.bytes);
+  if (!bring_in(bytes)) {
+    damaged(*at.shard, record, "cannot be read: the disk failed or the file was cut");
+  }
+  if (info_.version > 1 && xxh3(bytes) != at.xxh3) {
+    damaged(*at.shard, record, "its checksum differs");
+  }
+  return bytes;
+}
+
+std::span<const std::uint8_t> Pack::picture_file(std::int64_t record,
+                                                 std::int64_t resolution) const {
+  return checked_bytes(level_of(resolution), record);
+}
+
+std::span<const std::uint8_t> Pack::pixels(std::int64_t record, std::int64_t resolution,
+                                           std::vector<std::uint8_t>& scratch) const {
+  std::size_t level = level_of(resolution);
+  if (info_.levels[level].encoding == Encoding::reduced) level = level_of(info_.levels[level].from);
+  const PackLevel& stored = info_.levels[level];
+  const auto bytes = checked_bytes(level, record);
   const auto pixel_bytes = static_cast<std::size_t>(3 * resolution * resolution);
-  if (info_.levels[level].encoding == "ppm") {
+  if (stored.encoding == Encoding::ppm) {
     const std::string& header = levels_[level].raw_header;
     if (bytes.size() != header.size() + pixel_bytes ||
         std::memcmp(bytes.data(), header.data(), header.size()) != 0) {
-      damaged(*at.shard, record, "expected a raw picture of this level at the index's place");
+      damaged(*locate(level, record).shard, record,
+              "expected a raw picture of this level at the index's place");
     }
     return bytes.subspan(header.size());
   }
   scratch.resize(pixel_bytes);
-  const std::string name =
-      (folder_ / at.shard->file.name).string() + " record " + std::to_string(record);
-  decode_square(bytes, name, resolution, scratch.data());
+  const std::string name = folder_.string() + " record " + std::to_string(record);
+  if (stored.encoding == Encoding::jpg) {
+    decode_jpeg_square(bytes, name, stored.resolution, resolution, scratch.data());
+  } else {
+    decode_png_square(bytes, name, resolution, scratch.data());
+  }
   return scratch;
 }
 
@@ -152,13 +209,21 @@ torch::Tensor Pack::image(std::int64_t record, std::int64_t resolution) const {
 }
 
 std::string Pack::record_json(std::int64_t record) const {
-  const Location at = locate(0, record);
+  // Beside the pictures of the first level that has any.
+  std::size_t level = 0;
+  while (info_.levels[level].encoding == Encoding::reduced) ++level;
+  const Location at = locate(level, record);
   const std::uint64_t header = tar_padded(at.offset + at.bytes);
+  const auto rest = at.tar.subspan(std::min<std::uint64_t>(header, at.tar.size()));
+  if (!bring_in(rest.first(std::min<std::size_t>(rest.size(), TarWriter::kBlock)))) {
+    damaged(*at.shard, record, "cannot be read");
+  }
   const TarStep step = read_tar_header(at.tar, header, (folder_ / at.shard->file.name).string());
   if (!step.entry || !step.entry->name.ends_with(".json")) {
     damaged(*at.shard, record, "expected its .json after the picture");
   }
   const auto text = at.tar.subspan(step.entry->offset, step.entry->bytes);
+  if (!bring_in(text)) damaged(*at.shard, record, "cannot be read");
   return std::string(text.begin(), text.end());
 }
 

@@ -1,262 +1,262 @@
 #include "data/pack_writer.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <system_error>
+#include <tuple>
 
-#include <nlohmann/json.hpp>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "core/error.h"
-#include "data/decode.h"
-#include "data/encode.h"
-#include "data/level_writer.h"
-#include "data/new_folder.h"
+#include "core/file_error.h"
+#include "data/chunk.h"
 #include "data/ordered_parallel.h"
 #include "data/output_file.h"
-#include "data/pack_info.h"
-#include "data/resample.h"
-#include "data/tar.h"
+#include "data/prepare.h"
+#include "data/printable.h"
 
 namespace pgan::data {
-
-void PackOptions::visit(OptionVisitor& visitor) {
-  visitor.group("Packing");
-  visitor.field("resolution", resolution,
-                "pixels a side of the largest level, a power of two from 4 to 1024; 0: what fits");
-  visitor.field(
-      "crop", crop,
-      "auto, center, celeba-128 (x 25-153, y 57-185 of 178x218) or celeba-178 (centre 178); "
-      "auto: celeba-128 for CelebA's pictures, else center");
-  visitor.field("threads", threads, "threads that decode; 0: one a processor");
-  visitor.field("shard-mib", shard_mib, "size in MiB at which a shard ends");
-  visitor.field("strict", strict, "stop at the first bad picture instead of skipping it");
-  visitor.field("force", force, "replace an older pack at the same place");
-}
-
-void PackOptions::validate() const {
-  const bool power = resolution >= 4 && resolution <= 1024 &&
-                     std::has_single_bit(static_cast<std::uint64_t>(resolution));
-  if (resolution != 0 && !power) {
-    throw ConfigError("--resolution: expected a power of two from 4 to 1024, found " +
-                      std::to_string(resolution));
-  }
-  if (threads < 0 || threads > 1024) {
-    throw ConfigError("--threads: expected 0 to 1024, found " + std::to_string(threads));
-  }
-  if (shard_mib < 1 || shard_mib > 1 << 20) {
-    throw ConfigError("--shard-mib: expected 1 to 1048576, found " + std::to_string(shard_mib));
-  }
-  parse_crop(crop);
-}
-
 namespace {
 
-constexpr int kPngCompression = 4;
+namespace fs = std::filesystem;
 
-std::vector<std::uint8_t> encode_ppm(const torch::Tensor& image) {
-  const std::int64_t side = image.size(1), area = side * side;
-  const std::string text = std::to_string(side);
-  const std::string header = "P6\n" + text + " " + text + "\n255\n";
-  std::vector<std::uint8_t> bytes(header.begin(), header.end());
-  bytes.resize(header.size() + static_cast<std::size_t>(3 * area));
-  std::uint8_t* to = bytes.data() + header.size();
-  const std::uint8_t* planes = image.const_data_ptr<std::uint8_t>();
-  for (std::int64_t i = 0; i < area; ++i) {
-    for (std::int64_t c = 0; c < 3; ++c) *to++ = planes[c * area + i];
-  }
-  return bytes;
-}
+constexpr const char *kWork = "work", *kLock = ".lock";
 
-/// One picture at all levels, ascending; or why there is none.
-struct Prepared {
-  std::vector<std::vector<std::uint8_t>> levels;
-  bool upscaled = false;
-  Crop crop = Crop::center;
-  std::string bad;
-};
-
-Prepared prepare(const Listing& listing, const Source& source, Crop crop, std::int64_t resolution) {
-  Prepared out;
-  try {
-    const torch::Tensor picture = listing.pictures->read(source, {});
-    const Square square = crop_square(crop, picture.size(1), picture.size(0), source.key);
-    out.crop = resolve_crop(crop, picture.size(1), picture.size(0));
-    out.upscaled = square.side < resolution;
-    const torch::Tensor cut =
-        picture.narrow(0, square.y, square.side).narrow(1, square.x, square.side);
-    for (const torch::Tensor& level : make_levels(cut, resolution)) {
-      out.levels.push_back(level.size(1) <= LevelWriter::kLargestRaw
-                               ? encode_ppm(level)
-                               : encode_png(level, kPngCompression));
-    }
-    std::reverse(out.levels.begin(), out.levels.end());
-  } catch (const DataError& error) {
-    out.bad = error.what();
-  }
-  return out;
-}
-
-/// key.json: what WebDataset readers get beside the picture.
-std::string record_json(const Listing& listing, const Source& source) {
-  static constexpr const char* kSplits[] = {"train", "validation", "test"};
-  nlohmann::ordered_json json = {{"file", source.key}};
-  if (listing.has_split) json["split"] = kSplits[static_cast<std::size_t>(source.split)];
-  json["labels"] = nlohmann::ordered_json::object();
-  for (std::size_t i = 0; i < listing.label_names.size(); ++i) {
-    const float value = source.labels[i];
-    if (value == static_cast<float>(static_cast<int>(value))) {
-      json["labels"][listing.label_names[i]] = static_cast<int>(value);
-    } else {
-      json["labels"][listing.label_names[i]] = value;
-    }
-  }
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-std::int64_t estimated_bytes(std::int64_t count, std::int64_t resolution) {
-  std::int64_t each = 2048;  // key.json and the indexes
-  for (std::int64_t side = 4; side <= resolution; side *= 2) {
-    const std::int64_t raw = 3 * side * side;
-    each += 512 + static_cast<std::int64_t>(tar_padded(static_cast<std::uint64_t>(
-                      side <= LevelWriter::kLargestRaw ? raw + 16 : raw / 2)));
-  }
-  return each * count;
-}
-
-/// The whole pack under construction.
-class PackBuilder {
+/// Numbers that stand for everything the bytes depend on.
+class Fingerprint {
  public:
-  PackBuilder(const Listing& listing, std::filesystem::path folder, std::int64_t resolution,
-              std::uint64_t shard_bytes)
-      : listing_(listing), folder_(std::move(folder)) {
-    for (std::int64_t side = 4; side <= resolution; side *= 2) {
-      levels_.emplace_back(folder_, side, shard_bytes);
-    }
+  void add(std::string_view text) {
+    add(static_cast<std::int64_t>(text.size()));
+    bytes_.append(text);
   }
-
-  void add(const Source& source, const Prepared& prepared) {
-    char key[24];
-    std::snprintf(key, sizeof key, "%08lld", static_cast<long long>(count_++));
-    for (std::size_t i = 0; i < levels_.size(); ++i) {
-      levels_[i].add(key, prepared.levels[i], i == 0 ? record_json(listing_, source) : "");
-    }
-    labels_.insert(labels_.end(), source.labels.begin(), source.labels.end());
-    splits_.push_back(static_cast<std::uint8_t>(source.split));
-    has_split_ = listing_.has_split;
+  void add(std::int64_t value) { bytes_.append(reinterpret_cast<const char*>(&value), 8); }
+  /// So that a listing of millions of pictures need not be held twice.
+  void fold() {
+    const auto sum = static_cast<std::int64_t>(value());
+    bytes_.clear();
+    add(sum);
   }
-
-  /// Writes the tables and dataset.json; returns all files' bytes.
-  std::int64_t finish(const std::string& crop) {
-    PackInfo info;
-    info.name = listing_.name;
-    info.source = listing_.layout;
-    info.crop = crop;
-    info.count = count_;
-    info.label_names = listing_.label_names;
-    if (!labels_.empty()) info.labels = table("labels.f32", labels_.data(), 4 * labels_.size());
-    if (has_split_) info.split = table("split.u8", splits_.data(), splits_.size());
-    for (LevelWriter& level : levels_) info.levels.push_back(level.finish());
-    const std::string json = pack_info_json(info);
-    OutputFile out(folder_ / "dataset.json");
-    out.write(bytes_of(json.data(), json.size()));
-    out.finish();
-    std::int64_t bytes = static_cast<std::int64_t>(json.size());
-    for (const PackFile& file : info.files()) bytes += file.bytes;
-    return bytes;
+  std::uint64_t value() const {
+    return xxh3({reinterpret_cast<const std::uint8_t*>(bytes_.data()), bytes_.size()});
   }
 
  private:
-  PackFile table(const std::string& name, const void* data, std::size_t bytes) const {
-    OutputFile out(folder_ / name);
-    out.write(bytes_of(data, bytes));
-    return {name, static_cast<std::int64_t>(bytes), out.finish()};
-  }
-
-  const Listing& listing_;
-  std::filesystem::path folder_;
-  std::vector<LevelWriter> levels_;
-  std::vector<float> labels_;
-  std::vector<std::uint8_t> splits_;
-  bool has_split_ = false;
-  std::int64_t count_ = 0;
+  std::string bytes_;
 };
+
+std::uint64_t fingerprint_of(const Listing& listing, const PackPlan& plan) {
+  Fingerprint print;
+  print.add(PackInfo::kVersion);
+  for (const std::string& text : {listing.name, listing.layout, crop_name(plan.crop)}) {
+    print.add(text);
+  }
+  for (const auto* names : {&listing.label_names, &listing.domains}) {
+    print.add(std::ssize(*names));
+    for (const std::string& name : *names) print.add(name);
+  }
+  for (const PlannedLevel& level : plan.levels) {
+    print.add(level.resolution);
+    print.add(encoding_name(level.encoding));
+    print.add(level.quality);
+  }
+  for (const std::int64_t value :
+       {plan.canvas, std::int64_t{plan.upscale}, plan.decode.max_pixels, plan.chunk_records}) {
+    print.add(value);
+  }
+  for (const Source& source : listing.sources) {
+    print.add(source.key);
+    print.add(static_cast<std::int64_t>(source.place));
+    print.add(source.domain);
+    print.add(static_cast<std::int64_t>(source.split));
+    for (const float label : source.labels) {
+      print.add({reinterpret_cast<const char*>(&label), sizeof label});
+    }
+    for (const std::string& caption : source.captions) print.add(caption);
+    print.fold();
+  }
+  return print.value();
+}
+
+/// By the name alone, so that a picture keeps its split when others come and go.
+void hold_out(Listing& listing, double fraction) {
+  if (fraction <= 0) return;
+  if (listing.has_split) {
+    throw ConfigError("--test-fraction: this set has its own split; leave the option out");
+  }
+  for (Source& source : listing.sources) {
+    const auto hash =
+        xxh3({reinterpret_cast<const std::uint8_t*>(source.key.data()), source.key.size()});
+    const bool held = static_cast<double>(hash >> 11) * 0x1p-53 < fraction;
+    source.split = held ? Split::test : Split::train;
+  }
+  listing.has_split = true;
+}
+
+std::string hex(std::uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+std::string read_line(const fs::path& file) {
+  std::ifstream stream(file);
+  std::string line;
+  std::getline(stream, line);
+  return line;
+}
+
+void write_line(const fs::path& file, const std::string& line) {
+  std::ofstream stream(file);
+  stream << line << "\n";
+}
 
 }  // namespace
 
-std::int64_t fitting_resolution(const Listing& listing, Crop crop) {
-  constexpr std::size_t kSamples = 25;
-  std::vector<std::int64_t> sides;
-  const std::size_t count = listing.sources.size(),
-                    stride = std::max<std::size_t>(1, count / kSamples);
-  // A second pass over all pictures when none of the sample can be read.
-  for (const std::size_t step : {stride, std::size_t{1}}) {
-    for (std::size_t i = 0; i < count && sides.size() < kSamples; i += step) {
-      const std::string& file = listing.sources[i].key;
-      try {
-        const torch::Tensor picture = listing.pictures->read(listing.sources[i], {});
-        sides.push_back(crop_square(crop, picture.size(1), picture.size(0), file).side);
-      } catch (const DataError&) {
-        continue;
-      }
-    }
-    if (!sides.empty()) break;
+PackWriter::PackWriter(Listing listing, fs::path out, PackOptions options)
+    : listing_(std::move(listing)),
+      out_(std::move(out)),
+      folder_(NewFolder::kept_path(out_)),
+      options_(std::move(options)) {
+  options_.validate();
+  if (listing_.sources.empty()) {
+    throw DataError(listing_.name + ": no pictures to pack" +
+                    (listing_.skipped.empty() ? std::string()
+                                              : "; the first left out: " + listing_.skipped[0].key +
+                                                    ": " + listing_.skipped[0].reason));
   }
-  // Packing then finds none either, and says why of each.
-  if (sides.empty()) return 4;
-  std::nth_element(sides.begin(), sides.begin() + static_cast<std::ptrdiff_t>(sides.size() / 2),
-                   sides.end());
-  const std::int64_t side = std::clamp<std::int64_t>(sides[sides.size() / 2], 4, 1024);
-  return static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(side)));
+  hold_out(listing_, options_.test_fraction);
+  std::ranges::stable_sort(listing_.sources, {}, [](const Source& source) {
+    return std::tie(source.domain, source.split, source.key);
+  });
+  plan_ = plan_pack(listing_, options_);
+  fingerprint_ = fingerprint_of(listing_, plan_);
 }
 
-PackReport write_pack(const Listing& listing, const std::filesystem::path& out,
-                      const PackOptions& options, const ProgressReport& report,
-                      const BadPicture& on_bad) {
-  options.validate();
-  NewFolder folder(out, options.force);
-  PackReport result;
-  Crop crop = parse_crop(options.crop);
-  if (crop == Crop::automatic) crop = listing.crop;
-  result.resolution =
-      options.resolution != 0 ? options.resolution : fitting_resolution(listing, crop);
-  const auto total = static_cast<std::int64_t>(listing.sources.size());
-  folder.require_space(estimated_bytes(total, result.resolution));
-  PackBuilder builder(listing, folder.path(), result.resolution,
-                      static_cast<std::uint64_t>(options.shard_mib) << 20);
-  std::int64_t done = 0;
-  bool mixed_crops = false;
-  std::string first_bad;
-  const auto make = [&](std::int64_t i) {
-    return prepare(listing, listing.sources[static_cast<std::size_t>(i)], crop, result.resolution);
-  };
-  const auto consume = [&](std::int64_t i, Prepared&& prepared) {
-    ++done;
-    if (!prepared.bad.empty()) {
-      if (options.strict) throw DataError(prepared.bad);
-      if (result.bad++ == 0) first_bad = prepared.bad;
-      on_bad(prepared.bad);
-      return;
+PackWriter::~PackWriter() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+std::int64_t PackWriter::chunks() const {
+  return (std::ssize(listing_.sources) + plan_.chunk_records - 1) / plan_.chunk_records;
+}
+
+fs::path PackWriter::ledger_file(std::int64_t chunk) const {
+  return folder_ / kWork / ("chunk-" + std::to_string(chunk));
+}
+
+bool PackWriter::is_done(std::int64_t chunk) const {
+  const auto ledger = ChunkLedger::load(ledger_file(chunk));
+  if (!ledger || ledger->levels.size() != plan_.levels.size()) return false;
+  return std::ranges::all_of(ledger->levels, [&](const ChunkLedger::Level& level) {
+    std::error_code error;
+    return level.shard.name.empty() || static_cast<std::int64_t>(fs::file_size(
+                                           folder_ / level.shard.name, error)) == level.shard.bytes;
+  });
+}
+
+void PackWriter::lock() {
+  const fs::path file = folder_ / kLock;
+  lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (lock_ < 0) throw_file_error("cannot open", file, errno);
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
+  throw ConfigError(out_.string() + ": another pgan-data is packing there (" + folder_.string() +
+                    "); wait for it or choose another --out");
+}
+
+void PackWriter::check_room(std::int64_t done) const {
+  const std::int64_t left = std::ssize(listing_.sources) - done;
+  // A tenth more, since the mean of a few pictures is not that of all.
+  target_->require_space(plan_.record_bytes * left / 10 * 11);
+}
+
+std::int64_t PackWriter::begin() {
+  target_ = std::make_unique<NewFolder>(out_, options_.force, NewFolder::Unfinished::kept);
+  lock();
+  const fs::path name = folder_ / kWork / "plan";
+  const bool other = fs::exists(folder_ / kWork) && read_line(name) != hex(fingerprint_);
+  if (other) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
+      if (entry.path().filename() != kLock) fs::remove_all(entry.path());
     }
-    const std::string used = crop_name(prepared.crop);
-    if (result.written > 0 && used != result.crop) mixed_crops = true;
-    result.crop = used;
-    builder.add(listing.sources[static_cast<std::size_t>(i)], prepared);
-    ++result.written;
-    result.upscaled += prepared.upscaled ? 1 : 0;
-  };
-  ordered_parallel(total, thread_count(options.threads), make, consume,
-                   [&] { report(done, total); });
-  if (result.written == 0) {
-    throw DataError(listing.name + ": none of the " + std::to_string(total) +
-                    " pictures can be used" +
-                    (first_bad.empty() ? "" : "; the first: " + first_bad));
   }
-  if (mixed_crops) result.crop = crop_name(crop);
-  result.bytes = builder.finish(result.crop);
-  folder.commit();
-  return result;
+  std::error_code error;
+  fs::create_directories(folder_ / kWork, error);
+  if (error) throw_file_error("cannot make the folder", folder_ / kWork, error.value());
+  write_line(name, hex(fingerprint_));
+  std::int64_t done = 0;
+  const std::int64_t total = std::ssize(listing_.sources);
+  for (std::int64_t chunk = 0; chunk < chunks(); ++chunk) {
+    if (!is_done(chunk)) continue;
+    done += std::min(plan_.chunk_records, total - chunk * plan_.chunk_records);
+  }
+  check_room(done);
+  return other ? -1 : done;
+}
+
+void PackWriter::work(int rank, int ranks, const PackReporter& report) {
+  const std::int64_t total = std::ssize(listing_.sources), size = plan_.chunk_records;
+  if (!fs::is_directory(folder_ / kWork)) {
+    throw DataError(
+        folder_.string() +
+        ": not there on this host; --out must be on a file system that all hosts share");
+  }
+  std::vector<std::int64_t> sources;  // of this rank's chunks that are not done
+  std::int64_t done_before = 0;
+  for (std::int64_t chunk = rank; chunk < chunks(); chunk += ranks) {
+    const std::int64_t end = std::min(total, (chunk + 1) * size);
+    if (is_done(chunk)) {
+      done_before += end - chunk * size;
+      continue;
+    }
+    for (std::int64_t i = chunk * size; i < end; ++i) sources.push_back(i);
+  }
+  PackProgress progress{.done = done_before};
+  std::unique_ptr<ChunkWriter> writer;
+  const auto make = [&](std::int64_t i) {
+    const std::int64_t source = sources[static_cast<std::size_t>(i)];
+    const Source& what = listing_.sources[static_cast<std::size_t>(source)];
+    return std::pair(prepare(listing_, what, plan_), record_json(listing_, what));
+  };
+  const auto consume = [&](std::int64_t i, std::pair<Prepared, std::string>&& made) {
+    const std::int64_t source = sources[static_cast<std::size_t>(i)], chunk = source / size;
+    const auto& [prepared, json] = made;
+    if (!writer) writer = std::make_unique<ChunkWriter>(folder_, plan_, chunk);
+    if (!prepared.bad.empty()) {
+      const std::string& key = listing_.sources[static_cast<std::size_t>(source)].key;
+      if (options_.strict) throw DataError(printable(key) + ": " + prepared.bad);
+      ++progress.bad;
+    }
+    writer->add(source, prepared, json);
+    ++progress.done;
+    if (source + 1 < std::min(total, (chunk + 1) * size)) return;
+    writer->finish().save(ledger_file(chunk));
+    writer.reset();
+  };
+  const auto idle = [&] { report(progress); };
+  idle();
+  ordered_parallel(std::ssize(sources), thread_count(options_.threads), make, consume, idle);
+}
+
+PackReport PackWriter::finish() {
+  std::vector<fs::path> ledgers;
+  for (std::int64_t chunk = 0; chunk < chunks(); ++chunk) ledgers.push_back(ledger_file(chunk));
+  PackReport report = assemble_pack(listing_, plan_, ledgers, folder_);
+  target_->commit();
+  fs::remove_all(out_ / kWork);
+  fs::remove(out_ / kLock);
+  return report;
+}
+
+PackReport write_pack(Listing listing, const fs::path& out, const PackOptions& options,
+                      const PackReporter& report) {
+  PackWriter writer(std::move(listing), out, options);
+  writer.begin();
+  writer.work(0, 1, report);
+  return writer.finish();
 }
 
 }  // namespace pgan::data

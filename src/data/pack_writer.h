@@ -2,51 +2,65 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <string>
+#include <memory>
 
-#include "core/options.h"
-#include "data/importer.h"
+#include "data/new_folder.h"
+#include "data/pack_assembly.h"
+#include "data/pack_plan.h"
 
 namespace pgan::data {
 
-struct PackOptions {
-  std::int64_t resolution =
-      0;  ///< largest level; 0: the largest power of two that fits the squares
-  std::string crop = "auto";
-  std::int64_t threads = 0;      ///< 0: one a processor
-  std::int64_t shard_mib = 256;  ///< a shard ends once it holds this much
-  bool strict = false;           ///< the first bad picture stops
-  bool force = false;            ///< an older pack at the same place is replaced
-  void visit(OptionVisitor& visitor);
-  void validate() const;  ///< throws ConfigError
+/// How far one rank is: sources done, and those of them that were left out.
+struct PackProgress {
+  std::int64_t done = 0, bad = 0;
+};
+/// Called from the calling thread now and then; throwing from it stops the work.
+using PackReporter = std::function<void(const PackProgress&)>;
+
+/// Packs a listing into a folder, by one rank or several.
+///
+/// Sources are cut into chunks by a rule that knows neither ranks nor threads; a chunk makes one
+/// shard of each level and, when those are durable, a ledger of what is in them. So the same
+/// sources give the same bytes whatever works on them, and work that was killed goes on at the
+/// first chunk without a ledger. All happens in "<out>.partial", which is renamed when whole.
+///
+/// Every rank makes a PackWriter of the same arguments; then begin() on rank 0, work() on all,
+/// finish() on rank 0, each when the one before has returned on all ranks. All throw ConfigError
+/// (options, the folder is in use) and DataError (no space, no permission; strict and a bad
+/// picture; nothing to pack).
+class PackWriter {
+ public:
+  PackWriter(Listing listing, std::filesystem::path out, PackOptions options);
+  ~PackWriter();
+
+  /// The same on all ranks unless they see different files.
+  std::uint64_t fingerprint() const { return fingerprint_; }
+  const PackPlan& plan() const { return plan_; }
+  const Listing& listing() const { return listing_; }
+  /// Makes the unfinished folder or takes it up. Returns how many sources an earlier attempt of the
+  /// same work has finished; -1 when it was other work, which is thrown away.
+  std::int64_t begin();
+  void work(int rank, int ranks, const PackReporter& report);
+  PackReport finish();
+
+ private:
+  std::int64_t chunks() const;
+  std::filesystem::path ledger_file(std::int64_t chunk) const;
+  bool is_done(std::int64_t chunk) const;
+  void lock();
+  void check_room(std::int64_t done) const;
+
+  Listing listing_;
+  std::filesystem::path out_, folder_;
+  PackOptions options_;
+  PackPlan plan_;
+  std::uint64_t fingerprint_ = 0;
+  std::unique_ptr<NewFolder> target_;  // rank 0's
+  int lock_ = -1;
 };
 
-/// Called from the calling thread now and then; throwing from it stops the work and cleans up.
-using ProgressReport = std::function<void(std::int64_t done, std::int64_t total)>;
-
-/// Called with one line, file and reason, for each picture that is skipped.
-using BadPicture = std::function<void(const std::string&)>;
-
-/// What became of the pictures.
-struct PackReport {
-  std::int64_t written = 0;
-  std::int64_t upscaled = 0;  ///< squares smaller than the largest level
-  std::int64_t resolution = 0;
-  std::int64_t bytes = 0;  ///< of the whole pack
-  std::string crop;
-  std::int64_t bad = 0;  ///< skipped pictures
-};
-
-/// Packs pictures into a folder: into "<out>.partial-<pid>" first, renamed when whole, so that
-/// nothing half-made stays behind. The same sources give the same bytes whatever the thread count.
-/// Throws ConfigError (the folder is in use, options), DataError (strict and a bad picture, no good
-/// picture at all, no space, no permission).
-PackReport write_pack(const Listing& listing, const std::filesystem::path& out,
-                      const PackOptions& options, const ProgressReport& report,
-                      const BadPicture& on_bad);
-
-/// The largest power of two (4 to 1024) that the typical square of these pictures fills.
-/// 4 when no picture can be read.
-std::int64_t fitting_resolution(const Listing& listing, Crop crop);
+/// All of it by one rank.
+PackReport write_pack(Listing listing, const std::filesystem::path& out, const PackOptions& options,
+                      const PackReporter& report);
 
 }  // namespace pgan::data

@@ -6,8 +6,10 @@
 
 namespace pgan::data {
 
-/// Square picture [S,S,3] (uint8 or float32, 0..255) -> float32 [3,R,R] in 0..255, by LibTorch's
-/// antialiased bicubic filter; a plain conversion when S = R.
+/// Square picture [S,S,3] (uint8 or float32, 0..255) -> float32 [3,R,R] in 0..255, by a float
+/// bicubic filter (a = -0.5) whose support grows with the reduction, as Pillow and LibTorch with
+/// antialias; a plain conversion when S = R. The same bits on every machine without fused
+/// multiply-add in the build.
 torch::Tensor resize_square(const torch::Tensor& picture, std::int64_t resolution);
 
 /// float32 [3,R,R] -> [3,R/2,R/2]: means of 2x2 pixels.

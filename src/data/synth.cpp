@@ -5,7 +5,6 @@
 #include "core/error.h"
 #include "core/noise.h"
 #include "data/encode.h"
-#include "data/level_writer.h"
 #include "data/new_folder.h"
 #include "data/ordered_parallel.h"
 #include "data/output_file.h"
@@ -57,9 +56,9 @@ void SynthOptions::validate() const {
 }
 
 void write_synth(const std::filesystem::path& out, const SynthOptions& options,
-                 const ProgressReport& report) {
+                 const std::function<void(std::int64_t, std::int64_t)>& report) {
   options.validate();
-  NewFolder folder(out, false);
+  NewFolder folder(out, false, NewFolder::Unfinished::removed);
   folder.require_space(options.count * (4096 + options.size * options.size));
   const std::filesystem::path images = folder.path() / "img_align_celeba";
   std::error_code error;

@@ -2,13 +2,13 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string_view>
 #include <vector>
 
 #include <torch/types.h>
 
 #include "core/options.h"
-#include "data/pack_writer.h"
 
 namespace pgan::data {
 
@@ -37,6 +37,6 @@ SynthFace draw_face(std::uint64_t seed, std::int64_t index, std::int64_t size);
 /// Writes faces as a CelebA layout (img_align_celeba/000001.png, list_attr_celeba.txt,
 /// list_eval_partition.txt: 8 of 10 train, 1 validation, 1 test). Throws as write_pack().
 void write_synth(const std::filesystem::path& out, const SynthOptions& options,
-                 const ProgressReport& report);
+                 const std::function<void(std::int64_t, std::int64_t)>& report);
 
 }  // namespace pgan::data

@@ -82,10 +82,10 @@ std::uint64_t TarWriter::add(const std::string& name, std::span<const std::uint8
   return offset;
 }
 
-std::string TarWriter::finish() {
+std::string TarWriter::finish(bool durable) {
   out_.write(Header{});
   out_.write(Header{});
-  return out_.finish();
+  return out_.finish(durable);
 }
 
 TarStep read_tar_header(std::span<const std::uint8_t> tar, std::uint64_t at,

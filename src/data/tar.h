@@ -27,8 +27,9 @@ class TarWriter {
   explicit TarWriter(const std::filesystem::path& file);
   /// Appends a file; name: at most 100 bytes. Returns the offset of its bytes. Throws DataError.
   std::uint64_t add(const std::string& name, std::span<const std::uint8_t> bytes);
-  /// Ends the archive; returns its checksum (16 hexadecimal digits). Throws DataError (no space).
-  std::string finish();
+  /// Ends the archive; returns its checksum (16 hexadecimal digits). durable: as
+  /// OutputFile::finish(). Throws DataError (no space).
+  std::string finish(bool durable = false);
   std::uint64_t bytes() const { return out_.bytes(); }
 
  private:

@@ -1,82 +1,134 @@
 #include "data/verify.h"
 
-#include <cstdio>
+#include <algorithm>
 #include <cstring>
 
 #include "core/error.h"
 #include "data/mapped_file.h"
+#include "data/ordered_parallel.h"
 #include "data/output_file.h"
+#include "data/pack.h"
 #include "data/tar.h"
 
 namespace pgan::data {
 namespace {
 
-/// The tar's pictures must be where the index says, under the keys that their records have.
-void verify_shard(const Pack& pack, const PackLevel& level, const PackShard& shard,
-                  std::vector<std::string>& faults) {
-  const std::string name = (pack.folder() / shard.file.name).string();
-  const MappedFile tar(pack.folder() / shard.file.name), index(pack.folder() / level.index.name);
-  std::int64_t record = shard.first;
+using Faults = std::vector<std::string>;
+
+/// One shard of one level.
+struct Item {
+  const PackLevel* level;
+  const PackShard* shard;
+};
+
+bool checksum_agrees(const Pack& pack, const PackFile& file) {
+  const MappedFile mapped(pack.folder() / file.name);
+  return bring_in(mapped.bytes()) && xxh3_text(mapped.bytes()) == file.xxh3;
+}
+
+/// The tar's pictures must be where the index says, in the records' order.
+void check_places(const Pack& pack, const Item& item, Faults& faults) {
+  const std::string name = (pack.folder() / item.shard->file.name).string();
+  const MappedFile tar(pack.folder() / item.shard->file.name);
+  const MappedFile index(pack.folder() / item.level->index.name);
+  const auto width = static_cast<std::size_t>(pack.info().index_entry_bytes());
+  const RecordRange& records = item.shard->records;
+  std::int64_t record = records.first;
   for (const TarEntry& entry : read_tar(tar.bytes(), name)) {
     if (entry.name.ends_with(".json")) continue;
-    char key[24];
-    std::snprintf(key, sizeof key, "%08lld", static_cast<long long>(record));
     std::uint64_t place[2] = {0, 0};
-    if (record < pack.info().count) {
-      std::memcpy(place, index.bytes().data() + 16 * record, sizeof place);
+    const std::size_t at = width * static_cast<std::size_t>(record);
+    if (at + width <= index.bytes().size()) {
+      std::memcpy(place, index.bytes().data() + at, sizeof place);
     }
-    if (entry.name != std::string(key) + "." + level.encoding || place[0] != entry.offset ||
+    const bool named = entry.name.ends_with(encoding_name(item.level->encoding));
+    if (record >= records.first + records.count || !named || place[0] != entry.offset ||
         place[1] != entry.bytes) {
-      faults.push_back(name + ": " + entry.name + " is not where " + level.index.name +
+      faults.push_back(name + ": " + entry.name + " is not where " + item.level->index.name +
                        " has record " + std::to_string(record));
       return;
     }
     ++record;
   }
-  if (record != shard.first + shard.count) {
-    faults.push_back(name + ": expected " + std::to_string(shard.count) + " pictures, found " +
-                     std::to_string(record - shard.first));
+  if (record != records.first + records.count) {
+    faults.push_back(name + ": expected " + std::to_string(records.count) + " pictures, found " +
+                     std::to_string(record - records.first));
   }
 }
 
-void verify_pictures(const Pack& pack, const PackLevel& level, std::vector<std::string>& faults) {
+/// What people know a record by; empty when that cannot be read either.
+std::string source_name(const Pack& pack, std::int64_t record) {
+  try {
+    const std::string json = pack.record_json(record);
+    std::string name(1, ' ');
+    name.append(json, 0, json.find(','));
+    return name;
+  } catch (const DataError&) {
+    return "";
+  }
+}
+
+Faults verify_shard(const Pack& pack, const Item& item) {
+  Faults faults;
   std::vector<std::uint8_t> scratch;
-  for (std::int64_t record = 0; record < pack.info().count; ++record) {
+  const RecordRange& records = item.shard->records;
+  for (std::int64_t record = records.first; record < records.first + records.count; ++record) {
     try {
-      pack.pixels(record, level.resolution, scratch);
+      pack.pixels(record, item.level->resolution, scratch);
     } catch (const DataError& error) {
-      faults.push_back(error.what());
+      faults.emplace_back(error.what());
+      faults.back().append(source_name(pack, record));
     }
   }
+  if (!faults.empty()) return faults;
+  try {
+    check_places(pack, item, faults);
+    if (!checksum_agrees(pack, item.shard->file)) {
+      faults.push_back((pack.folder() / item.shard->file.name).string() +
+                       ": damaged outside the pictures");
+    }
+  } catch (const DataError& error) {
+    faults.push_back(error.what());
+  }
+  return faults;
 }
 
 }  // namespace
 
 std::vector<std::string> verify_pack(
-    const Pack& pack, const std::function<void(std::int64_t, std::int64_t)>& report) {
-  std::vector<std::string> faults;
-  const std::vector<PackFile> files = pack.info().files();
+    const std::filesystem::path& folder, std::int64_t threads,
+    const std::function<void(std::int64_t, std::int64_t)>& report) {
+  Faults faults;
+  const auto pack = Pack::open_damaged(folder, faults);
+  const PackInfo& info = pack->info();
+  std::vector<PackFile> tables;
+  std::vector<Item> items;
+  for (const PackFile& file : {info.labels, info.skipped, info.split}) {
+    if (!file.name.empty()) tables.push_back(file);
+  }
+  for (const PackLevel& level : info.levels) {
+    if (level.encoding == Encoding::reduced) continue;
+    tables.push_back(level.index);
+    for (const PackShard& shard : level.shards) items.push_back({&level, &shard});
+  }
+  for (const PackFile& file : tables) {
+    const std::string name = (folder / file.name).string();
+    try {
+      if (!checksum_agrees(*pack, file)) faults.push_back(name + ": its checksum differs");
+    } catch (const DataError&) {
+      continue;  // open_damaged() has noted it
+    }
+  }
   std::int64_t done = 0;
-  for (const PackFile& file : files) {
-    report(done++, static_cast<std::int64_t>(files.size()));
-    const MappedFile mapped(pack.folder() / file.name);
-    const std::string found = xxh3_text(mapped.bytes());
-    if (found != file.xxh3) {
-      faults.push_back((pack.folder() / file.name).string() + ": checksum " + found +
-                       ", expected " + file.xxh3);
-    }
-  }
-  for (const PackLevel& level : pack.info().levels) {
-    for (const PackShard& shard : level.shards) {
-      try {
-        verify_shard(pack, level, shard, faults);
-      } catch (const DataError& error) {
-        faults.push_back(error.what());
-      }
-    }
-    verify_pictures(pack, level, faults);
-  }
-  report(done, static_cast<std::int64_t>(files.size()));
+  const std::int64_t total = std::ssize(items);
+  ordered_parallel(
+      total, thread_count(threads),
+      [&](std::int64_t i) { return verify_shard(*pack, items[static_cast<std::size_t>(i)]); },
+      [&](std::int64_t, Faults&& found) {
+        ++done;
+        faults.insert(faults.end(), found.begin(), found.end());
+      },
+      [&] { report(done, total); });
   return faults;
 }
 

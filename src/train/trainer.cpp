@@ -11,13 +11,6 @@ namespace {
 
 constexpr std::int64_t kMostSkipsInARow = 20;
 
-Batch to_model(Batch batch, torch::Device device, torch::Dtype dtype) {
-  for (auto& [domain, tensor] : batch.data) tensor = tensor.to(device, dtype);
-  batch.labels = batch.labels.to(device, dtype);
-  batch.global_labels = batch.global_labels.to(device, dtype);
-  return batch;
-}
-
 /// The tensors of one part as a checkpoint holds them, empty, to be filled.
 TensorMap blank_part(const checkpoint::Manifest& manifest, const std::string& prefix,
                      torch::Device device) {
@@ -36,6 +29,7 @@ Trainer::Trainer(TrainOptions options, TrainerParts parts)
     : options_(options),
       traced_(options_.traced_steps()),
       parts_(std::move(parts)),
+      feed_(parts_.loader, parts_.model_device, parts_.dtype),
       coordinator_(parts_.host),
       saver_(parts_.store, parts_.host, options_.checkpoint_minutes, [this] { begin_save(); }),
       eta_(parts_.schedule),
@@ -131,7 +125,7 @@ bool Trainer::finished() const {
 
 Trainer::End Trainer::run() {
   compare_replicas();
-  parts_.loader.seek(progress_);
+  feed_.seek(progress_);
   start_ = window_start_ = Clock::now();
   bool stop = false;
   while (!finished() && !stop) {
@@ -193,8 +187,9 @@ void Trainer::step() {
   parts_.host.set_activity(name + ", reading images");
   const Batch batch = [this] {
     const Timeline::Span span(timeline_, Part::data, "batch");
-    return to_model(parts_.loader.next(), parts_.model_device, parts_.dtype);
+    return feed_.next();
   }();
+  for (const std::string& report : parts_.loader.take_reports()) log_warning(report);
   for (const models::Phase& phase : parts_.recipe.phases()) {
     if (progress_.step % phase.interval != 0) continue;
     parts_.host.set_activity(name + ", phase " + phase.name);

@@ -17,6 +17,7 @@
 #include "models/recipe.h"
 #include "train/coordinator.h"
 #include "train/counters.h"
+#include "train/device_feed.h"
 #include "train/eta.h"
 #include "train/rank_times.h"
 #include "train/saver.h"
@@ -149,6 +150,7 @@ class Trainer {
   TrainOptions options_;
   TrainOptions::Range traced_;
   TrainerParts parts_;
+  DeviceFeed feed_;
   Coordinator coordinator_;
   Saver saver_;
   Eta eta_;

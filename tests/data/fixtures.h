@@ -51,8 +51,7 @@ inline void write_text(const fs::path& file, const std::string& text) {
 
 inline PackReport pack_quietly(const fs::path& from, const fs::path& out,
                                PackOptions options = {}) {
-  return write_pack(
-      list_sources(from), out, options, [](auto, auto) {}, [](const auto&) {});
+  return write_pack(list_sources(from), out, options, [](const auto&) {});
 }
 
 /// `count` drawn faces of `size` pixels in folder/faces, packed into folder/pack.
@@ -62,6 +61,13 @@ inline std::shared_ptr<const Pack> synth_pack(const TempFolder& folder, std::int
               [](auto, auto) {});
   pack_quietly(folder / "faces", folder / "pack", options);
   return Pack::open(folder / "pack");
+}
+
+/// The number of the drawn face that a record of synth_pack() holds: splits lie one behind the
+/// other in a pack.
+inline std::int64_t face_of(const Pack& pack, std::int64_t record) {
+  const std::string json = pack.record_json(record);
+  return std::stoll(json.substr(json.find(".png") - 6, 6)) - 1;
 }
 
 /// Real images for tests, or an empty path.

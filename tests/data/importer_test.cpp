@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "data/fixtures.h"
+#include "data/import_fixtures.h"
 
 namespace pgan::data {
 namespace {
@@ -34,8 +34,9 @@ TEST(CelebaImporter, JoinsByFileName) {
   EXPECT_EQ(listing.sources[0].split, Split::test);
   EXPECT_THAT(listing.sources[1].labels, ElementsAre(1.0f, 0.0f, 1.0f));
   EXPECT_EQ(listing.sources[1].split, Split::validation);
-  EXPECT_EQ(listing.crop, Crop::automatic);
-  EXPECT_THAT(listing.warnings, ElementsAre(HasSubstr("000009.jpg"), HasSubstr("000002.jpg")));
+  EXPECT_EQ(listing.crop.kind, Crop::Kind::automatic);
+  EXPECT_THAT(listing.warnings, ElementsAre(HasSubstr("000009.jpg"), HasSubstr("000002.jpg"),
+                                            HasSubstr("no picture is for training")));
 }
 
 TEST(CelebaImporter, ReadsCsv) {
@@ -75,6 +76,44 @@ TEST(CelebaImporter, RealOnes) {
   EXPECT_EQ(listing.label_names.size(), 40u);
   EXPECT_EQ(listing.sources.size(), 3000u);
   EXPECT_TRUE(listing.warnings.empty());
+  double men = 0;
+  for (const Source& source : listing.sources) men += source.labels[20];
+  EXPECT_EQ(men, 1243.0);
+  const Listing hq = list_sources(test_data() / "celebahq_1024");
+  EXPECT_EQ(hq.layout, "celeba-hq");
+  EXPECT_EQ(hq.label_names.size(), 40u);
+  EXPECT_EQ(hq.sources.size(), 40u);
+  EXPECT_TRUE(hq.warnings.empty());
+}
+
+TEST(CelebaImporter, NestedFolderAndMissingRows) {
+  const TempFolder folder;
+  touch(folder, {"img_align_celeba/img_align_celeba/1.jpg"});
+  write_text(folder / "list_attr_celeba.txt", "9\nMale\n1.jpg 1\n");
+  const Listing listing = list_sources(folder.path());
+  EXPECT_THAT(keys_of(listing), ElementsAre("img_align_celeba/img_align_celeba/1.jpg"));
+  EXPECT_THAT(listing.warnings, ElementsAre("list_attr_celeba.txt declares 9 rows and has 1"));
+}
+
+TEST(CelebaImporter, WithoutAttributesIsAFolder) {
+  const TempFolder folder;
+  touch(folder, {"img_align_celeba/1.jpg"});
+  const Listing listing = list_sources(folder.path());
+  EXPECT_EQ(listing.layout, "folder");
+  EXPECT_THAT(listing.warnings, ElementsAre(HasSubstr("list_attr_celeba.txt is missing")));
+}
+
+TEST(CelebaHqImporter, ExtensionsMayDiffer) {
+  const TempFolder folder;
+  touch(folder, {"CelebA-HQ-img/0.png", "CelebA-HQ-img/10.jpg"});
+  write_text(folder / "CelebAMask-HQ-attribute-anno.txt",
+             "2\nMale Young\n0.jpg  -1  1\n10.jpg  1 -1\n");
+  const Listing listing = list_sources(folder.path());
+  EXPECT_EQ(listing.layout, "celeba-hq");
+  ASSERT_EQ(listing.sources.size(), 2u);
+  EXPECT_THAT(listing.sources[0].labels, ElementsAre(0.0f, 1.0f));
+  EXPECT_THAT(listing.sources[1].labels, ElementsAre(1.0f, 0.0f));
+  EXPECT_TRUE(listing.warnings.empty());
 }
 
 TEST(FolderImporter, PlainFolderHasNoLabels) {
@@ -102,10 +141,38 @@ TEST(FolderImporter, FoldersAreClasses) {
   EXPECT_THAT(listing.sources[2].labels, ElementsAre(0.0f, 1.0f));
 }
 
-TEST(Importers, OtherFoldersAreRefused) {
+TEST(Importers, SayWhatThereIs) {
   const TempFolder folder;
-  EXPECT_THROW(list_sources(folder.path()), DataError);
-  EXPECT_THROW(list_sources(folder / "absent"), DataError);
+  const auto fault = [](const fs::path& root, const std::string& layout = "auto") {
+    return message_of([&] { list_sources(root, layout); });
+  };
+  EXPECT_THAT(fault(folder.path()), HasSubstr("an empty folder. --layout is auto"));
+  EXPECT_THAT(fault(folder / "absent"), HasSubstr("no such folder or file"));
+  touch(folder, {"a.txt", "deep/b.tfrecord", "x.tar.gz", "one.jpg.bin"});
+  EXPECT_THAT(fault(folder.path()), HasSubstr("4 files, none of them a picture by its name"));
+  EXPECT_THAT(fault(folder / "x.tar.gz"), HasSubstr("unpack it"));
+  EXPECT_THAT(fault(folder / "a.txt"), HasSubstr("a file, expected a folder or a .zip"));
+  EXPECT_THAT(fault(folder.path(), "mnist"), HasSubstr("as layout mnist (train-images-idx3"));
+  EXPECT_THAT(fault(folder.path(), "nonsense"),
+              HasSubstr("--layout: expected auto, celeba, celeba-hq, ffhq, stylegan-zip, mnist"));
+  fs::create_symlink("/usr", folder / "deep/out");
+  EXPECT_THAT(fault(folder / "deep"), HasSubstr("out: a link that leads out of the folder"));
+}
+
+TEST(Importers, NoneThrowsForWhatItDoesNotKnow) {
+  const TempFolder folder;
+  touch(folder, {"file", "pack/dataset.json", "bad.zip", "dir.jpg/x", "labels.csv", "data.mdb"});
+  write_text(folder / "labels.csv", "\"");
+  fs::create_symlink("nowhere", folder / "dangling");
+  for (const Importer& importer : importers()) {
+    for (const char* name : {"", "file", "pack", "bad.zip", "dangling", "absent", "file/below"}) {
+      EXPECT_NO_THROW(importer.recognises(folder / name)) << importer.name << " " << name;
+      try {
+        EXPECT_TRUE(importer.list(folder / name).sources.empty()) << importer.name << " " << name;
+      } catch (const DataError&) {
+      }
+    }
+  }
 }
 
 }  // namespace

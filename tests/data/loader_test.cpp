@@ -1,6 +1,7 @@
 #include "data/loader.h"
 
 #include <chrono>
+#include <fstream>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -34,8 +35,10 @@ class LoaderTest : public testing::Test {
                                  Growth growth = {8, 1.0}, bool mirror = true,
                                  LoaderOptions options = {}) const {
     const auto plan = [=](const Progress&) { return StepPlan{growth, share(rank, ranks)}; };
-    return std::make_unique<Loader>(pack_, Sampler(30, kSeed), plan, options, kSeed, mirror);
+    return std::make_unique<Loader>(pack_, streams(), plan, options, kSeed, mirror);
   }
+
+  std::vector<Stream> streams() const { return make_streams(pack_->info(), kSeed, true); }
 
   TempFolder folder_;
   std::shared_ptr<const Pack> pack_;
@@ -131,7 +134,7 @@ TEST_F(LoaderTest, FollowsGrowthAndMinibatch) {
     for (std::int64_t row = 0; row < rows.global; ++row) rows.rows.push_back(row);
     return StepPlan{{grown ? 16 : 8, 1.0}, rows};
   };
-  Loader loading(pack_, Sampler(30, kSeed), plan, {}, kSeed, true);
+  Loader loading(pack_, streams(), plan, {}, kSeed, true);
   for (const std::int64_t side : {8, 8, 16, 16})
     EXPECT_EQ(loading.next().data.at("images").size(3), side);
   EXPECT_EQ(loading.progress(), (Progress{4, 24}));
@@ -145,7 +148,7 @@ TEST_F(LoaderTest, ErrorsOfItsThreadsReachNext) {
     if (before.step == 1) throw ConfigError("no plan");
     return {{8, 1.0}, share(0, 1)};
   };
-  Loader stopping(pack_, Sampler(30, kSeed), plan, {}, kSeed, true);
+  Loader stopping(pack_, streams(), plan, {}, kSeed, true);
   EXPECT_NO_THROW(stopping.next());
   EXPECT_THROW(stopping.next(), ConfigError);
   stopping.seek({2, 16});
@@ -157,7 +160,7 @@ TEST_F(LoaderTest, CountsItsWaiting) {
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
     return StepPlan{{8, 1.0}, share(0, 1)};
   };
-  Loader loading(pack_, Sampler(30, kSeed), plan, {}, kSeed, true);
+  Loader loading(pack_, streams(), plan, {}, kSeed, true);
   EXPECT_EQ(loading.waited_seconds(), 0);
   for (int i = 0; i < 3; ++i) loading.next();
   EXPECT_GT(loading.waited_seconds(), 0.02);
@@ -165,9 +168,165 @@ TEST_F(LoaderTest, CountsItsWaiting) {
 
 TEST_F(LoaderTest, ChecksItsInputs) {
   const auto plan = [](const Progress&) { return StepPlan{{8, 1.0}, share(0, 1)}; };
-  EXPECT_THROW(Loader(pack_, Sampler(31, 1), plan, {}, 1, true), DataError);
-  EXPECT_THROW(Loader(pack_, Sampler(30, 1), plan, {.threads = 0}, 1, true), ConfigError);
-  EXPECT_THROW(Loader(pack_, Sampler(30, 1), plan, {.prefetch = 0}, 1, true), ConfigError);
+  std::vector<Stream> wrong = {{"images", {{0, 30}}, Sampler(31, 1)}};
+  EXPECT_THROW(Loader(pack_, wrong, plan, {}, 1, true), DataError);
+  EXPECT_THROW(Loader(pack_, streams(), plan, {.threads = 0}, 1, true), ConfigError);
+  EXPECT_THROW(Loader(pack_, streams(), plan, {.prefetch = -1}, 1, true), ConfigError);
+}
+
+/// Overwrites the pixels of a record of the raw 16-pixel level.
+void damage(const TempFolder& folder, std::int64_t record) {
+  std::fstream file(folder / "pack/r0016-00000.tar",
+                    std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(record * (512 + 1024) + 512 + 100);
+  file.write("damage", 6);
+}
+
+TEST_F(LoaderTest, DamagedRecordsAreReplacedAndReportedOnce) {
+  const auto whole = loader(0, 1, {16, 1.0}, false);
+  std::vector<Batch> before;
+  for (int step = 0; step < 8; ++step) before.push_back(whole->next());
+  damage(folder_, 7);
+  const auto loading = loader(0, 1, {16, 1.0}, false), same = loader(0, 1, {16, 1.0}, false);
+  std::vector<std::unique_ptr<Loader>> parts = {};
+  for (int rank = 0; rank < 2; ++rank) parts.push_back(loader(rank, 2, {16, 1.0}, false));
+  const Sampler sampler(30, kSeed);
+  std::vector<std::string> reports;
+  for (std::int64_t step = 0; step < 8; ++step) {
+    const Batch batch = loading->next();
+    EXPECT_TRUE(same->next().data.at("images").equal(batch.data.at("images")));
+    for (const auto& part : parts) {
+      const Batch share = part->next();
+      for (std::size_t i = 0; i < share.rows.rows.size(); ++i) {
+        EXPECT_TRUE(share.data.at("images")[static_cast<std::int64_t>(i)].equal(
+            batch.data.at("images")[share.rows.rows[i]]));
+        EXPECT_TRUE(
+            share.labels[static_cast<std::int64_t>(i)].equal(batch.labels[share.rows.rows[i]]));
+      }
+    }
+    for (std::int64_t row = 0; row < kGlobal; ++row) {
+      const bool hit = sampler.at(step * kGlobal + row) == 7;
+      const Batch& old = before[static_cast<std::size_t>(step)];
+      EXPECT_EQ(batch.data.at("images")[row].equal(old.data.at("images")[row]), !hit);
+      std::int64_t matches = 0;
+      for (std::int64_t record = 0; record < 30; ++record) {
+        if (record == 7) continue;
+        const auto image = pack_->image(record, 16).to(torch::kFloat32) / 127.5 - 1;
+        matches += image.allclose(batch.data.at("images")[row], 0, 1e-6) &&
+                   pack_->labels()[record].equal(batch.labels[row]);
+      }
+      EXPECT_EQ(matches, 1) << "a picture of the pack with its own labels";
+    }
+    EXPECT_TRUE(batch.global_labels.equal(before[static_cast<std::size_t>(step)].global_labels));
+    for (const std::string& report : loading->take_reports()) reports.push_back(report);
+  }
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_THAT(reports[0], testing::HasSubstr("record 7: its checksum differs; another picture"));
+}
+
+TEST_F(LoaderTest, AShardThatIsCutWhileOpenEndsNothing) {
+  const auto loading = loader(0, 1, {16, 1.0});
+  loading->next();
+  fs::resize_file(folder_ / "pack/r0016-00000.tar", 20 * 1536);
+  for (int step = 0; step < 20; ++step) EXPECT_NO_THROW(loading->next());
+  EXPECT_FALSE(loading->take_reports().empty());
+}
+
+TEST_F(LoaderTest, NothingLeftToReadIsAnError) {
+  const auto loading = loader(0, 1, {16, 1.0});
+  for (std::int64_t record = 0; record < 30; ++record) damage(folder_, record);
+  EXPECT_THAT(message_of([&] { loading->next(); }), testing::HasSubstr("16 others in its place"));
+}
+
+TEST_F(LoaderTest, TrainsOnTheTrainSplitUnlessToldOtherwise) {
+  const std::int64_t train = pack_->info().range(Split::train).count;
+  ASSERT_LT(train, 30);
+  const std::vector<Stream> streams = make_streams(pack_->info(), kSeed, false);
+  EXPECT_EQ(streams[0].records, (std::vector<RecordRange>{{0, train}}));
+  EXPECT_EQ(streams[0].sampler.records(), train);
+}
+
+TEST_F(LoaderTest, DeepensWhenTheStepWaits) {
+  const auto slow_plan = [](const Progress&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    return StepPlan{{8, 1.0}, share(0, 1)};
+  };
+  Loader adaptive(pack_, streams(), slow_plan, {}, kSeed, true);
+  EXPECT_EQ(adaptive.depth(), 2);
+  for (int i = 0; i < 5; ++i) adaptive.next();
+  EXPECT_GT(adaptive.depth(), 2);
+  Loader fixed(pack_, streams(), slow_plan, {.prefetch = 3}, kSeed, true);
+  for (int i = 0; i < 5; ++i) fixed.next();
+  EXPECT_EQ(fixed.depth(), 3);
+}
+
+/// Two domains of 16-pixel pictures: "a" all red, "b" all blue, brighter with the number.
+Listing two_domains(bool paired, std::int64_t in_a, std::int64_t in_b) {
+  class Plain : public Pictures {
+   public:
+    torch::Tensor read(const Source& source, const DecodeOptions&) const override {
+      torch::Tensor picture = torch::zeros({16, 16, 3}, torch::kUInt8);
+      picture.select(2, 2 * source.domain).fill_(100 + static_cast<int>(source.place));
+      return picture;
+    }
+  };
+  Listing listing;
+  listing.name = "two";
+  listing.domains = {"a", "b"};
+  listing.paired = paired;
+  for (std::int64_t i = 0; i < in_a + in_b; ++i) {
+    const bool second = i >= in_a;
+    const std::int64_t number = second ? i - in_a : i;
+    listing.sources.push_back({.key = std::to_string(1000 + number),
+                               .place = static_cast<std::uint64_t>(number),
+                               .domain = second ? 1 : 0});
+  }
+  listing.pictures = std::make_shared<Plain>();
+  return listing;
+}
+
+TEST(LoaderDomains, EachIsAnEntryOfItsOwn) {
+  const TempFolder folder;
+  for (const bool paired : {true, false}) {
+    const fs::path out = folder / (paired ? "pairs" : "apart");
+    write_pack(two_domains(paired, 20, paired ? 20 : 33), out, {}, [](const auto&) {});
+    const auto pack = Pack::open(out);
+    const auto plan = [](const Progress&) { return StepPlan{{16, 1.0}, share(0, 1)}; };
+    Loader loading(pack, make_streams(pack->info(), kSeed, false, true), plan, {}, kSeed, true);
+    std::int64_t together = 0;
+    for (int step = 0; step < 10; ++step) {
+      const Batch batch = loading.next();
+      ASSERT_EQ(batch.data.size(), 2u);
+      for (std::int64_t row = 0; row < kGlobal; ++row) {
+        const auto red = batch.data.at("a")[row].select(0, 0), blue = batch.data.at("b")[row][2];
+        EXPECT_EQ(batch.data.at("a")[row][2].max().item<float>(), -1);
+        EXPECT_EQ(batch.data.at("b")[row][0].max().item<float>(), -1);
+        together += red.equal(blue) ? 1 : 0;
+      }
+    }
+    if (paired) {
+      EXPECT_EQ(together, 80);
+    } else {
+      EXPECT_LT(together, 20);
+    }
+  }
+}
+
+TEST(LoaderLevels, NativeSizesAndReducedJpegs) {
+  const TempFolder folder;
+  const auto pack =
+      synth_pack(folder, 6, 64, {.native = 28, .encode = "raw,32:reduced,64:jpeg:98"});
+  for (const std::int64_t side : {28, 32, 64}) {
+    const auto plan = [&](const Progress&) { return StepPlan{{side, 1.0}, share(0, 1)}; };
+    Loader loading(pack, make_streams(pack->info(), kSeed, true), plan, {}, kSeed, false);
+    const torch::Tensor images = loading.next().data.at("images");
+    ASSERT_EQ(images.size(3), side);
+    const Sampler sampler(6, kSeed);
+    for (std::int64_t row = 0; row < kGlobal; ++row) {
+      const auto expected = pack->image(sampler.at(row), side).to(torch::kFloat32) / 127.5 - 1;
+      EXPECT_TRUE(images[row].allclose(expected, 0, 1e-6));
+    }
+  }
 }
 
 }  // namespace

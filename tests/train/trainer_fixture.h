@@ -128,7 +128,7 @@ inline Result train_rank(comm::Communicator& host, const RunSetup& setup,
     return data::StepPlan{growth, share_rows(schedule.minibatch_at(growth), recipe.group_size(),
                                              host.rank(), host.size())};
   };
-  data::Loader loader(pack, data::Sampler(pack->info().count, 3), plan, {}, 3, true);
+  data::Loader loader(pack, data::make_streams(pack->info(), 3, true), plan, {}, 3, true);
   checkpoint::Store store(setup.run, host, {.keep_last = 0});
   TrainOptions options;
   options.seed = 3;

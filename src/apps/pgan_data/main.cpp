@@ -19,10 +19,11 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"synth", "draws labelled faces, any size, from a seed", synth_command},
-    {"pack", "imports a folder of pictures or a CelebA layout into a pack", pack_command},
+    {"pack", "imports a data set of any usual layout into a pack; also under mpirun", nullptr},
     {"info", "describes a pack", info_command},
-    {"verify", "reads all of a pack and compares the checksums", verify_command},
+    {"verify", "reads all of a pack and names every damaged picture", verify_command},
     {"sheet", "draws a contact sheet of a pack, with labels", sheet_command},
+    {"export", "writes pictures and labels of a pack as files", export_command},
 };
 
 void print_help() {
@@ -44,14 +45,15 @@ ExitCode run(const Arguments& arguments) {
   for (const Command& command : kCommands) {
     if (arguments[0] == command.name) return command.run({arguments.begin() + 1, arguments.end()});
   }
-  throw ConfigError("unknown command '" + arguments[0] +
-                    "': expected synth, pack, info, verify or sheet (--help tells what they do)");
+  throw ConfigError(
+      "unknown command '" + arguments[0] +
+      "': expected synth, pack, info, verify, sheet or export (--help tells what they do)");
 }
 
 }  // namespace
 
 bool parse_command(const Arguments& given, const std::string& usage, const OptionSet::Visit& visit,
-                   const std::vector<std::string>& positional) {
+                   const std::vector<std::string>& positional, bool prints) {
   Arguments arguments = given;
   std::replace(arguments.begin(), arguments.end(), std::string("-h"), std::string("--help"));
   bool help = false;
@@ -64,7 +66,7 @@ bool parse_command(const Arguments& given, const std::string& usage, const Optio
       positional);
   const std::string text = options.help();
   options.assign(options.parse_command_line(arguments));
-  if (help) std::cout << "Usage: " << usage << "\n" << text;
+  if (help && prints) std::cout << "Usage: " << usage << "\n" << text;
   return !help;
 }
 
@@ -74,12 +76,37 @@ void require_option(const std::string& name, const std::string& value, const std
 
 }  // namespace pgan::apps
 
+namespace {
+
+using pgan::apps::Arguments;
+
+[[noreturn]] void end_interrupted(int signal, const char* rest) {
+  std::cerr << "pgan-data: stopped by signal " << signal << "; " << rest << "\n";
+  pgan::apps::die_of(signal);
+}
+
+[[noreturn]] void run_pack(int argc, char** argv) {
+  using namespace pgan;
+  apps::run_parallel("pgan-data", argc, argv,
+                     [](const Arguments& arguments, comm::Communicator& host) {
+                       try {
+                         return apps::pack_command({arguments.begin() + 1, arguments.end()}, host);
+                       } catch (const apps::Interrupted& reason) {
+                         if (host.rank() != 0) apps::die_of(reason.signal);
+                         end_interrupted(reason.signal, "the same command goes on from here");
+                       }
+                     });
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace pgan;
   // Pictures are shared out over threads of our own; LibTorch's would fight them for the
   // processors.
   at::set_num_threads(1);
   apps::note_interrupts();
+  if (argc > 1 && std::string_view(argv[1]) == "pack") run_pack(argc, argv);
   int interrupted = 0;
   const int status =
       apps::run_serial("pgan-data", argc, argv, [&](const apps::Arguments& arguments) {
@@ -90,8 +117,6 @@ int main(int argc, char** argv) {
           return ExitCode::ok;
         }
       });
-  if (interrupted == 0) return status;
-  std::cerr << "pgan-data: stopped by signal " << interrupted
-            << "; nothing half-made was left behind\n";
-  apps::die_of(interrupted);
+  if (interrupted != 0) end_interrupted(interrupted, "nothing half-made was left behind");
+  return status;
 }

@@ -1,18 +1,159 @@
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <exception>
 #include <iostream>
+#include <mutex>
+#include <optional>
+#include <thread>
 
 #include "apps/pgan_data/commands.h"
 #include "apps/pgan_data/interrupt.h"
 #include "apps/pgan_data/progress_line.h"
+#include "comm/agree.h"
+#include "comm/together.h"
 #include "data/importer.h"
 #include "data/pack_writer.h"
+#include "data/printable.h"
 
 namespace pgan::apps {
 namespace {
 
-void print_report(const data::PackReport& report, const std::string& out) {
-  std::cout << out << ": " << report.written << " pictures at 4 to " << report.resolution
-            << " pixels, crop " << report.crop << ", " << (report.bytes >> 20) << " MiB\n";
-  if (report.bad > 0) std::cout << report.bad << " bad pictures were skipped (listed above)\n";
+/// Packing a large set over a slow file system takes long between two signs of life.
+constexpr double kTimeoutSeconds = 3600;
+
+/// One rank's work on a thread of its own, so that its main thread can go on asking the others how
+/// far they are: no rank waits for another's files without knowing that it lives.
+class PackThread {
+ public:
+  PackThread(data::PackWriter& writer, int rank, int ranks)
+      : thread_([this, &writer, rank, ranks] { run(writer, rank, ranks); }) {}
+  ~PackThread() {
+    stop();
+    thread_.join();
+  }
+  PackThread(const PackThread&) = delete;
+  PackThread& operator=(const PackThread&) = delete;
+
+  void stop() { stop_ = true; }
+  std::int64_t done() const { return done_; }
+  std::int64_t bad() const { return bad_; }
+  /// Returns when the work has ended, after 200 ms at most; true if it has.
+  bool wait() {
+    std::unique_lock lock(mutex_);
+    return ended_now_.wait_for(lock, std::chrono::milliseconds(200), [this] { return ended_; });
+  }
+  std::exception_ptr error() const { return error_; }
+  int interrupted() const { return interrupted_; }
+
+ private:
+  struct Stopped {};
+
+  void run(data::PackWriter& writer, int rank, int ranks) {
+    try {
+      writer.work(rank, ranks, [this](const data::PackProgress& progress) {
+        done_ = progress.done;
+        bad_ = progress.bad;
+        check_interrupt();
+        if (stop_) throw Stopped{};
+      });
+    } catch (const Interrupted& reason) {
+      interrupted_ = reason.signal;
+    } catch (const Stopped&) {
+    } catch (...) {
+      error_ = std::current_exception();
+    }
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    ended_now_.notify_all();
+  }
+
+  std::atomic<bool> stop_ = false;
+  std::atomic<std::int64_t> done_ = 0, bad_ = 0;
+  std::mutex mutex_;
+  std::condition_variable ended_now_;
+  bool ended_ = false;
+  std::exception_ptr error_;
+  int interrupted_ = 0;
+  std::thread thread_;
+};
+
+/// Collective.
+void work_together(data::PackWriter& writer, comm::Communicator& host) {
+  std::optional<ProgressLine> line;
+  if (host.rank() == 0) line.emplace("packing", "pictures");
+  const std::int64_t total = std::ssize(writer.listing().sources);
+  PackThread work(writer, host.rank(), host.size());
+  std::int64_t signal = 0, running = 1;
+  while (running > 0) {
+    const bool ended = work.wait();
+    const std::int64_t failed = ended && work.error() ? 1 : 0;
+    torch::Tensor sums = torch::tensor({work.done(), work.bad(), std::int64_t{!ended}, failed,
+                                        ended ? std::int64_t{work.interrupted()} : 0},
+                                       torch::kInt64);
+    host.all_reduce(sums, comm::ReduceOp::sum, "progress of packing")->wait();
+    const auto* sum = sums.const_data_ptr<std::int64_t>();
+    running = sum[2];
+    signal = sum[4];
+    if (sum[3] > 0 || signal > 0) work.stop();
+    if (line) line->update(sum[0], total, sum[1]);
+  }
+  if (signal > 0) throw Interrupted{work.interrupted() > 0 ? work.interrupted() : SIGTERM};
+  comm::agree(host, [&] {
+    if (work.error()) std::rethrow_exception(work.error());
+  });
+}
+
+/// Collective: a writer of the same work on all ranks.
+std::unique_ptr<data::PackWriter> make_writer(const std::string& from, const std::string& layout,
+                                              const std::string& out,
+                                              const data::PackOptions& options,
+                                              comm::Communicator& host) {
+  std::unique_ptr<data::PackWriter> writer;
+  comm::together(host, [&] {
+    data::Listing listing = data::list_sources(from, layout);
+    if (host.rank() == 0) {
+      std::cout << from << ": layout " << listing.layout << ", " << listing.sources.size()
+                << " pictures, " << listing.label_names.size() << " labels" << std::endl;
+      for (const std::string& text : listing.warnings) std::cerr << "warning: " << text << "\n";
+    }
+    writer = std::make_unique<data::PackWriter>(std::move(listing), out, options);
+  });
+  const std::vector<std::string> prints =
+      comm::gather_text(host, std::to_string(writer->fingerprint()));
+  const auto other = std::ranges::find_if(prints, [&](const auto& p) { return p != prints[0]; });
+  if (other != prints.end()) {
+    throw comm::AgreedError(ExitCode::data,
+                            "--from " + from + ": rank " + std::to_string(other - prints.begin()) +
+                                " sees other pictures there than rank 0; all hosts must see the "
+                                "same files");
+  }
+  return writer;
+}
+
+void print_skipped(const std::vector<data::Skipped>& skipped, const std::string& out) {
+  constexpr std::size_t kMostShown = 100;
+  for (std::size_t i = 0; i < std::min(skipped.size(), kMostShown); ++i) {
+    std::cerr << "skipped: " << data::printable(skipped[i].key) << ": " << skipped[i].reason
+              << "\n";
+  }
+  if (skipped.size() > kMostShown) {
+    std::cerr << "... and " << skipped.size() - kMostShown << " more\n";
+  }
+  if (!skipped.empty()) {
+    std::cout << skipped.size() << " pictures were left out; " << out
+              << "/skipped.jsonl has each with its reason\n";
+  }
+}
+
+void print_report(const data::PackReport& report, const data::PackPlan& plan,
+                  const std::string& out) {
+  print_skipped(report.skipped, out);
+  std::cout << out << ": " << report.written << " pictures at " << plan.levels.front().resolution
+            << " to " << plan.levels.back().resolution << " pixels, crop " << report.crop << ", "
+            << (report.bytes >> 20) << " MiB\n";
   if (report.upscaled > 0) {
     std::cout << "warning: " << report.upscaled << " pictures are smaller than "
               << report.resolution
@@ -22,35 +163,34 @@ void print_report(const data::PackReport& report, const std::string& out) {
 
 }  // namespace
 
-ExitCode pack_command(const Arguments& arguments) {
+ExitCode pack_command(const Arguments& arguments, comm::Communicator& host) {
   data::PackOptions options;
-  std::string from, out;
+  std::string from, layout = "auto", out;
   const auto visit = [&](OptionVisitor& visitor) {
     options.visit(visitor);
-    visitor.field("from", from, "folder of pictures, or one folder a class, or CelebA's layout");
+    visitor.field("from", from, "the data set: a folder, or a zip of pictures");
+    visitor.field("layout", layout, data::layout_help());
     visitor.field("out", out, "folder to make: the pack");
   };
-  if (!parse_command(arguments, "pgan-data pack --from DIR --out DIR [options]", visit))
-    return ExitCode::ok;
-  require_option("--from", from, "pgan-data pack --from celeba --out celeba-pack");
-  require_option("--out", out, "pgan-data pack --from celeba --out celeba-pack");
-  options.validate();
-  data::Listing listing = data::list_sources(from);
-  std::cout << from << ": layout " << listing.layout << ", " << listing.sources.size()
-            << " pictures, " << listing.label_names.size() << " labels" << std::endl;
-  for (const std::string& warning : listing.warnings) std::cerr << "warning: " << warning << "\n";
-  data::PackReport report;
-  {
-    ProgressLine line("packing", "pictures");
-    report = data::write_pack(
-        listing, out, options,
-        [&](std::int64_t done, std::int64_t total) {
-          check_interrupt();
-          line.update(done, total);
-        },
-        [&](const std::string& bad) { line.message("skipped: " + bad); });
-  }
-  print_report(report, out);
+  bool go_on = true;
+  host.set_timeout(kTimeoutSeconds);
+  comm::agree(host, [&] {
+    go_on = parse_command(arguments, "pgan-data pack --from DIR --out DIR [options]", visit, {},
+                          host.rank() == 0);
+    if (!go_on) return;
+    require_option("--from", from, "pgan-data pack --from celeba --out celeba-pack");
+    require_option("--out", out, "pgan-data pack --from celeba --out celeba-pack");
+    options.validate();
+  });
+  if (!go_on) return ExitCode::ok;
+  const auto writer = make_writer(from, layout, out, options, host);
+  comm::on_rank_0(host, [&] {
+    const std::int64_t done = writer->begin();
+    if (done > 0) std::cout << "going on: " << done << " pictures were packed before\n";
+    if (done < 0) std::cout << "an unfinished pack of other pictures or options was thrown away\n";
+  });
+  work_together(*writer, host);
+  comm::on_rank_0(host, [&] { print_report(writer->finish(), writer->plan(), out); });
   return ExitCode::ok;
 }
 

@@ -46,19 +46,21 @@ void ProgressLine::message(const std::string& text) {
   std::fprintf(stderr, "%s\n", text.c_str());
 }
 
-void ProgressLine::update(std::int64_t done, std::int64_t total) {
+void ProgressLine::update(std::int64_t done, std::int64_t total, std::int64_t bad) {
   const auto now = Clock::now();
   const auto pause = std::chrono::milliseconds(terminal_ ? 100 : 10'000);
   if (now - last_ < pause || total <= 0) return;
   last_ = now;
   const double seconds = std::chrono::duration<double>(now - begin_).count();
-  const double rate = static_cast<double>(done) / seconds;
+  // What an earlier attempt did took no time of this one.
+  if (first_ < 0) first_ = done;
+  const double rate = static_cast<double>(done - first_) / seconds;
   const std::string left =
-      done > 0 ? minutes(static_cast<double>(total - done) / rate) + " left" : "";
+      done > first_ ? minutes(static_cast<double>(total - done) / rate) + " left" : "";
   char text[160];
   std::snprintf(text, sizeof text, "%s: %lld of %lld %s  %.0f/s  %s", what_.c_str(),
                 static_cast<long long>(done), static_cast<long long>(total), unit_.c_str(), rate,
-                left.c_str());
+                (left + (bad > 0 ? "  " + std::to_string(bad) + " left out" : "")).c_str());
   if (!terminal_) {
     std::fprintf(stderr, "%s\n", text);
     return;

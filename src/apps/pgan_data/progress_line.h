@@ -14,7 +14,8 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
-  void update(std::int64_t done, std::int64_t total);
+  /// bad: of those done, where not 0.
+  void update(std::int64_t done, std::int64_t total, std::int64_t bad = 0);
   /// Prints a line without disturbing the bar.
   void message(const std::string& text);
 
@@ -23,6 +24,7 @@ class ProgressLine {
 
   std::string what_, unit_;
   bool terminal_, shown_ = false;
+  std::int64_t first_ = -1;  // done when first told
   std::chrono::steady_clock::time_point begin_, last_;
 };
 

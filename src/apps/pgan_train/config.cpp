@@ -38,6 +38,7 @@ constexpr std::string_view kFree[] = {"config",
                                       "keep-best",
                                       "loader-threads",
                                       "prefetch",
+                                      "prefetch-mib",
                                       "bucket-mib",
                                       "hierarchical",
                                       "stop-after",
@@ -156,7 +157,7 @@ std::int64_t final_resolution(const OptionValues& values) {
   const std::string chosen = given(values, "resolution");
   if (!chosen.empty() && chosen != "0") return std::atoll(chosen.c_str());
   const std::string data = given(values, "data");
-  return data.empty() ? 0 : data::Pack::open(data)->info().levels.back().resolution;
+  return data.empty() ? 0 : data::Pack::open(data)->info().largest();
 }
 
 /// What --init-from implies where nothing else was said: the shape of the networks, and the
@@ -194,6 +195,8 @@ void TrainConfig::visit(OptionVisitor& visitor) {
   visitor.group("What to train");
   visitor.field("model", model, "the model: progressive");
   visitor.field("data", data, "the pack to train on, a folder made by pgan-data pack");
+  visitor.field("split", split,
+                "train: leave out what the pack holds out; all: train on everything");
   visitor.field("run", run, "the run's folder; default: the next free number under checkpoints/");
   visitor.field(
       "resume", resume,
@@ -232,6 +235,9 @@ void TrainConfig::validate() const {
   }
   if (progress != "auto" && progress != "bar" && progress != "lines" && progress != "none") {
     throw ConfigError("--progress " + progress + ": expected auto, bar, lines or none");
+  }
+  if (split != "train" && split != "all") {
+    throw ConfigError("--split: expected train or all, found '" + split + "'");
   }
   if (!stop_after.empty()) parse_duration("stop-after", stop_after);
   schedule.validate();

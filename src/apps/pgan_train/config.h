@@ -20,7 +20,7 @@ namespace pgan::apps {
 struct TrainConfig {
   std::string model = "progressive";
   std::string data, run, resume = "auto", init_from, preset, config, stop_after;
-  std::string device = "auto", precision = "fp32", progress = "auto";
+  std::string device = "auto", precision = "fp32", progress = "auto", split = "train";
   std::int64_t threads = 0;
   bool dry_run = false, override_run = false;
 

@@ -26,7 +26,6 @@
 #include "core/version.h"
 #include "data/loader.h"
 #include "data/pack.h"
-#include "data/sampler.h"
 #include "report/format.h"
 #include "report/ratings.h"
 
@@ -93,8 +92,7 @@ void Session::open_data() {
                         "--data is missing: give the folder of a pack (pgan-data pack makes one)");
     }
     pack_ = data::Pack::open(config_.data);
-    if (config_.schedule.resolution == 0)
-      config_.schedule.resolution = pack_->info().levels.back().resolution;
+    if (config_.schedule.resolution == 0) config_.schedule.resolution = pack_->info().largest();
     config_.validate();
     schedule_.emplace(config_.schedule);
     const std::int64_t end = schedule_->final_resolution();
@@ -272,8 +270,8 @@ ExitCode Session::train_once() {
                                              host_.rank(), host_.size())};
   };
   const auto seed = static_cast<std::uint64_t>(config_.training.seed);
-  data::Loader loader(pack_, data::Sampler(pack_->info().count, seed), plan, config_.loader, seed,
-                      config_.training.mirror);
+  data::Loader loader(pack_, data::make_streams(pack_->info(), seed, config_.split == "all"), plan,
+                      config_.loader, seed, config_.training.mirror, device_.is_cuda());
   train::TrainerParts parts{
       .host = host_,
       .device = gpus_ != nullptr ? *gpus_ : host_,

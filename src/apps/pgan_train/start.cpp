@@ -40,8 +40,15 @@ torch::Tensor first_reals(const data::Pack& pack, std::int64_t resolution,
   torch::Tensor reals;
   comm::together(host, [&] {
     std::vector<torch::Tensor> images;
-    for (std::int64_t i = 0; i < std::min(preview_count(resolution), pack.info().count); ++i)
-      images.push_back(pack.image(i, resolution));
+    const std::int64_t wanted = preview_count(resolution);
+    for (std::int64_t i = 0; i < pack.info().count && std::ssize(images) < wanted; ++i) {
+      try {
+        images.push_back(pack.image(i, resolution));
+      } catch (const DataError& error) {
+        log_warning(std::string(error.what()) + "; left out of the preview");
+      }
+    }
+    if (images.empty()) throw DataError(pack.folder().string() + ": no picture can be read");
     reals = torch::stack(images).to(torch::kUInt8);
   });
   return reals;
@@ -71,8 +78,11 @@ ResumePoint agreed_resume_point(const TrainConfig& config, comm::Communicator& h
 
 std::string data_identity(const data::Pack& pack) {
   std::string identity = std::to_string(pack.info().count);
-  for (const data::PackShard& shard : pack.info().levels.front().shards)
-    identity += ":" + shard.file.xxh3;
+  for (const data::PackLevel& level : pack.info().levels) {
+    if (level.shards.empty()) continue;
+    for (const data::PackShard& shard : level.shards) identity += ":" + shard.file.xxh3;
+    break;
+  }
   return identity;
 }
 

@@ -1,0 +1,137 @@
+#include "data/chunk.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <system_error>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "data/mapped_file.h"
+#include "data/output_file.h"
+
+namespace pgan::data {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string shard_name(std::int64_t resolution, std::int64_t chunk) {
+  char text[48];
+  std::snprintf(text, sizeof text, "r%04lld-%05lld.tar", static_cast<long long>(resolution),
+                static_cast<long long>(chunk));
+  return text;
+}
+
+ChunkLedger from_json(const Json& json) {
+  ChunkLedger out;
+  json.at("kept").get_to(out.kept);
+  json.at("bad").get_to(out.bad);
+  json.at("reasons").get_to(out.reasons);
+  json.at("crops").get_to(out.crops);
+  json.at("upscaled").get_to(out.upscaled);
+  for (const Json& level : json.at("levels")) {
+    out.levels.push_back({.shard = {.name = level.at("file").get<std::string>(),
+                                    .bytes = level.at("bytes").get<std::int64_t>(),
+                                    .xxh3 = level.at("xxh3").get<std::string>()},
+                          .index = level.at("index").get_binary()});
+  }
+  return out;
+}
+
+}  // namespace
+
+void ChunkLedger::save(const std::filesystem::path& file) const {
+  Json json = {{"kept", kept},
+               {"bad", bad},
+               {"crops", crops},
+               {"upscaled", upscaled},
+               {"levels", Json::array()},
+               {"reasons", reasons}};
+  for (const Level& level : levels) {
+    json["levels"].push_back({{"file", level.shard.name},
+                              {"bytes", level.shard.bytes},
+                              {"xxh3", level.shard.xxh3},
+                              {"index", Json::binary(level.index)}});
+  }
+  const std::vector<std::uint8_t> bytes = Json::to_cbor(json);
+  const std::uint64_t sum = xxh3(bytes);
+  const std::filesystem::path partial = file.string() + ".partial";
+  OutputFile out(partial);
+  out.write(bytes_of(&sum, sizeof sum));
+  out.write(bytes);
+  out.finish(true);
+  std::error_code error;
+  std::filesystem::rename(partial, file, error);
+  if (error) throw DataError(file.string() + ": cannot be written: " + error.message());
+}
+
+std::optional<ChunkLedger> ChunkLedger::load(const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) return std::nullopt;
+  try {
+    const MappedFile mapped(file);
+    const auto bytes = mapped.bytes();
+    std::uint64_t sum = 0;
+    if (bytes.size() < sizeof sum) return std::nullopt;
+    std::memcpy(&sum, bytes.data(), sizeof sum);
+    const auto body = bytes.subspan(sizeof sum);
+    if (xxh3(body) != sum) return std::nullopt;
+    return from_json(Json::from_cbor(body.begin(), body.end()));
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  } catch (const DataError&) {
+    return std::nullopt;
+  }
+}
+
+ChunkWriter::ChunkWriter(std::filesystem::path folder, const PackPlan& plan, std::int64_t chunk)
+    : folder_(std::move(folder)), plan_(plan), chunk_(chunk) {
+  ledger_.levels.resize(plan.levels.size());
+  tars_.resize(plan.levels.size());
+}
+
+void ChunkWriter::add(std::int64_t source, const Prepared& prepared, const std::string& json) {
+  if (!prepared.bad.empty()) {
+    ledger_.bad.push_back(source);
+    ledger_.reasons.push_back(prepared.bad);
+    return;
+  }
+  ledger_.kept.push_back(source);
+  ledger_.upscaled += prepared.upscaled ? 1 : 0;
+  if (std::ranges::find(ledger_.crops, prepared.crop) == ledger_.crops.end()) {
+    ledger_.crops.push_back(prepared.crop);
+  }
+  char key[24];
+  std::snprintf(key, sizeof key, "%08lld", static_cast<long long>(source));
+  bool labelled = false;
+  for (std::size_t i = 0; i < tars_.size(); ++i) {
+    const PlannedLevel& level = plan_.levels[i];
+    if (level.encoding == Encoding::reduced) continue;
+    if (!tars_[i]) {
+      ledger_.levels[i].shard.name = shard_name(level.resolution, chunk_);
+      tars_[i] = std::make_unique<TarWriter>(folder_ / ledger_.levels[i].shard.name);
+    }
+    const std::vector<std::uint8_t>& file = prepared.files[i];
+    const std::uint64_t place[3] = {
+        tars_[i]->add(std::string(key) + "." + encoding_name(level.encoding), file), file.size(),
+        xxh3(file)};
+    const auto entry = bytes_of(place, sizeof place);
+    ledger_.levels[i].index.insert(ledger_.levels[i].index.end(), entry.begin(), entry.end());
+    if (!labelled) tars_[i]->add(std::string(key) + ".json", bytes_of(json.data(), json.size()));
+    labelled = true;
+  }
+}
+
+ChunkLedger ChunkWriter::finish() {
+  for (std::size_t i = 0; i < tars_.size(); ++i) {
+    if (!tars_[i]) continue;
+    PackFile& shard = ledger_.levels[i].shard;
+    shard.xxh3 = tars_[i]->finish(true);
+    shard.bytes = static_cast<std::int64_t>(tars_[i]->bytes());
+    tars_[i].reset();
+  }
+  return std::move(ledger_);
+}
+
+}  // namespace pgan::data

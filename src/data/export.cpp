@@ -1,0 +1,156 @@
+#include "data/export.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "data/encode.h"
+#include "data/new_folder.h"
+#include "data/ordered_parallel.h"
+#include "data/output_file.h"
+
+namespace pgan::data {
+
+void ExportOptions::visit(OptionVisitor& visitor) {
+  visitor.group("Export");
+  visitor.field("resolution", resolution, "level to write, in pixels; 0: the largest");
+  visitor.field("count", count, "records to write, from the first; 0: all");
+  visitor.field("threads", threads, "threads that encode; 0: one a processor");
+}
+
+void ExportOptions::validate() const {
+  if (count < 0) throw ConfigError("--count: expected 0 or more, found " + std::to_string(count));
+  if (threads < 0 || threads > 1024) {
+    throw ConfigError("--threads: expected 0 to 1024, found " + std::to_string(threads));
+  }
+}
+
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+constexpr const char* kCaptionHeads = "image,caption\n";
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string out(1, '"');
+  for (const char c : text) {
+    if (c == '"') out.push_back(c);
+    out.push_back(c);
+  }
+  out.push_back('"');
+  return out;
+}
+
+void write_text(const fs::path& file, const std::string& text) {
+  OutputFile out(file);
+  out.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  out.finish();
+}
+
+const PackPart& part_of(const PackInfo& info, std::int64_t record) {
+  return *std::ranges::find_if(info.parts, [&](const PackPart& part) {
+    return record < part.records.first + part.records.count;
+  });
+}
+
+/// "images", or "trainA" and the like.
+std::string folder_of(const PackInfo& info, const PackPart& part) {
+  if (info.domains.empty()) return "images";
+  std::string domain = info.domains[static_cast<std::size_t>(part.domain)];
+  domain[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(domain[0])));
+  std::string split = split_name(part.split);
+  if (part.split == Split::validation) split = "val";
+  return split.append(domain);
+}
+
+void add_row(std::string& table, const std::vector<std::string>& fields) {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (i > 0) table.push_back(',');
+    table.append(fields[i]);
+  }
+  table.push_back('\n');
+}
+
+/// The tables that grow with the records.
+struct Tables {
+  std::string labels, captions = kCaptionHeads, names;
+
+  void add(const Pack& pack, std::int64_t record, const std::string& file) {
+    const PackInfo& info = pack.info();
+    const Json json = Json::parse(pack.record_json(record), nullptr, false);
+    const std::string field = csv_field(file);
+    if (json.is_object()) {
+      const nlohmann::ordered_json name = {{"file", file}, {"name", json.value("file", "")}};
+      names += name.dump(-1, ' ', false, Json::error_handler_t::replace);
+      names.push_back('\n');
+      for (const Json& caption : json.value("captions", Json::array())) {
+        if (caption.is_string()) add_row(captions, {field, csv_field(caption)});
+      }
+    }
+    std::vector<std::string> row_text = {field, split_name(part_of(info, record).split)};
+    const std::int64_t width = std::ssize(info.label_names);
+    const float* row = pack.labels().const_data_ptr<float>() + record * width;
+    for (std::int64_t i = 0; i < width; ++i) {
+      char text[32];
+      std::snprintf(text, sizeof text, "%.9g", static_cast<double>(row[i]));
+      row_text.emplace_back(text);
+    }
+    add_row(labels, row_text);
+  }
+};
+
+}  // namespace
+
+std::int64_t export_pack(const Pack& pack, const fs::path& out, const ExportOptions& options,
+                         const std::function<void(std::int64_t, std::int64_t)>& report) {
+  options.validate();
+  const PackInfo& info = pack.info();
+  const std::int64_t side = options.resolution != 0 ? options.resolution : info.largest();
+  pack.require_level(side);
+  const bool as_stored =
+      std::ranges::find(info.levels, side, &PackLevel::resolution)->encoding == Encoding::jpg;
+  const std::int64_t total = options.count > 0 ? std::min(options.count, info.count) : info.count;
+  NewFolder folder(out, false, NewFolder::Unfinished::removed);
+  folder.require_space(total * 2 * side * side);
+  for (const PackPart& part : info.parts) {
+    fs::create_directories(folder.path() / folder_of(info, part));
+  }
+  Tables tables;
+  std::vector<std::string> heads = {"file", "split"};
+  for (const std::string& name : info.label_names) heads.push_back(csv_field(name));
+  add_row(tables.labels, heads);
+  std::int64_t done = 0;
+  const auto make = [&](std::int64_t record) {
+    if (!as_stored) return encode_png(pack.image(record, side));
+    const auto bytes = pack.picture_file(record, side);
+    return std::vector<std::uint8_t>(bytes.begin(), bytes.end());
+  };
+  const auto consume = [&](std::int64_t record, std::vector<std::uint8_t>&& bytes) {
+    char name[32];
+    std::snprintf(name, sizeof name, "/%08lld.%s", static_cast<long long>(record),
+                  as_stored ? "jpg" : "png");
+    const std::string file = folder_of(info, part_of(info, record)) + name;
+    OutputFile picture(folder.path() / file);
+    picture.write(bytes);
+    picture.finish();
+    tables.add(pack, record, file);
+    ++done;
+  };
+  ordered_parallel(total, thread_count(options.threads), make, consume,
+                   [&] { report(done, total); });
+  write_text(folder.path() / "names.jsonl", tables.names);
+  const bool captioned = tables.captions != kCaptionHeads;
+  if (captioned) write_text(folder.path() / "captions.csv", tables.captions);
+  if (!captioned || !info.label_names.empty()) {
+    write_text(folder.path() / "labels.csv", tables.labels);
+  }
+  folder.commit();
+  return total;
+}
+
+}  // namespace pgan::data
