@@ -3,6 +3,7 @@
 #include "data/folder_labels.h"
 #include "data/layouts.h"
 #include "data/picture_files.h"
+#include "data/printable.h"
 
 namespace pgan::data {
 
@@ -18,6 +19,11 @@ Listing list_folder(const std::filesystem::path& root) {
   listing.sources.reserve(found.keys.size());
   for (std::string& key : found.keys) listing.sources.push_back({.key = std::move(key)});
   label_by_folders(listing);
+  if (found.others > 0) {
+    listing.warnings.push_back(std::to_string(found.others) +
+                               " other files are no pictures by their names, e.g. " +
+                               printable(found.other));
+  }
   std::error_code error;
   if (std::filesystem::is_directory(root / "img_align_celeba", error)) {
     listing.warnings.push_back(

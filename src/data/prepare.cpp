@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "data/encode.h"
+#include "data/printable.h"
 #include "data/resample.h"
 
 namespace pgan::data {
@@ -81,6 +82,13 @@ void prepare_into(Prepared& out, const Listing& listing, const Source& source,
   }
 }
 
+/// A reader's message without the name it begins with: the name stands beside the reason.
+std::string reason_of(const std::string& message, const Source& source) {
+  const std::string name = printable(source.key) + ": ";
+  const auto at = message.find(name);
+  return at == std::string::npos ? message : message.substr(at + name.size());
+}
+
 }  // namespace
 
 Prepared prepare(const Listing& listing, const Source& source, const PackPlan& plan) {
@@ -88,7 +96,7 @@ Prepared prepare(const Listing& listing, const Source& source, const PackPlan& p
   try {
     prepare_into(out, listing, source, plan);
   } catch (const DataError& error) {
-    out.bad = error.what();
+    out.bad = reason_of(error.what(), source);
   } catch (const std::bad_alloc&) {
     out.bad = "needs more memory than there is; a smaller --max-pixels or fewer --threads";
   } catch (const c10::Error& error) {

@@ -16,6 +16,12 @@ declare -A allowed=(
 # Headers of a library that only these folders include ...
 declare -A confined=(
   ["opencv2/"]="data report"
+  ["jpeglib.h"]="data"
+  ["png.h"]="data"
+  ["lcms2.h"]="data"
+  ["zip.h"]="data"
+  ["zlib.h"]="data"
+  ["lmdb.h"]="data"
   ["mpi.h"]="comm"
   ["nccl.h"]="comm"
   ["boost/program_options"]="core"

@@ -58,8 +58,9 @@ void ProgressLine::update(std::int64_t done, std::int64_t total, std::int64_t ba
   const std::string left =
       done > first_ ? minutes(static_cast<double>(total - done) / rate) + " left" : "";
   char text[160];
-  std::snprintf(text, sizeof text, "%s: %lld of %lld %s  %.0f/s  %s", what_.c_str(),
-                static_cast<long long>(done), static_cast<long long>(total), unit_.c_str(), rate,
+  std::snprintf(text, sizeof text, "%s: %lld of %lld %s  %.*f/s  %s", what_.c_str(),
+                static_cast<long long>(done), static_cast<long long>(total), unit_.c_str(),
+                rate < 10 ? 1 : 0, rate,
                 (left + (bad > 0 ? "  " + std::to_string(bad) + " left out" : "")).c_str());
   if (!terminal_) {
     std::fprintf(stderr, "%s\n", text);
