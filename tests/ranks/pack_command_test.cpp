@@ -47,11 +47,13 @@ TEST_F(PackCommand, RanksMakeTheSameBytes) {
 TEST_F(PackCommand, AKilledJobGoesOn) {
   for (const std::string& launcher : {std::string(), mpirun(2)}) {
     const std::string out = launcher.empty() ? "killed" : "killed2";
-    const std::string first = *folder_ / (out + ".partial/work/chunk-0");
-    const Outcome killed = run_command("set -m; " + launcher + command(out, "--threads 1") +
-                                       " & while [ ! -e " + first +
-                                       " ] && kill -0 $!; do :; done; "
-                                       "kill -9 -$!; wait $!");
+    // In a file, so that the shell itself has no such words in its command line.
+    const std::string script = *folder_ / (out + ".sh");
+    std::ofstream(script) << launcher << command(out, "--threads 1") << " &\nwhile [ ! -e "
+                          << (*folder_ / (out + ".partial/work/chunk-0"))
+                          << " ] && kill -0 $!; do :; done\npkill -9 -f -- \"--out "
+                          << (*folder_ / out) << " \"\nwait $!\n";
+    const Outcome killed = run_command("bash " + script);
     const bool in_time = !fs::exists(*folder_ / out);
     if (in_time) {
       EXPECT_EQ(killed.code, 137) << killed.output;
@@ -86,7 +88,8 @@ TEST_F(PackCommand, ABadPictureOfOneRankIsNamedOnce) {
   EXPECT_THAT(strict.output, HasSubstr("000600.png"));
   const Outcome lenient = run_command(mpirun(3) + command("lenient"));
   EXPECT_EQ(lenient.code, 0) << lenient.output;
-  EXPECT_EQ(count_of(lenient.output, "skipped: img_align_celeba/000600.png: "), 1);
+  EXPECT_EQ(count_of(lenient.output, "skipped: img_align_celeba/000600.png: "), 1)
+      << lenient.output;
   EXPECT_THAT(lenient.output, HasSubstr("699 pictures at 4 to 16"));
   fs::rename(kept, bad);
 }

@@ -117,7 +117,9 @@ std::unique_ptr<data::PackWriter> make_writer(const std::string& from, const std
     if (host.rank() == 0) {
       std::cout << from << ": layout " << listing.layout << ", " << listing.sources.size()
                 << " pictures, " << listing.label_names.size() << " labels" << std::endl;
-      for (const std::string& text : listing.warnings) std::cerr << "warning: " << text << "\n";
+      for (const std::string& text : listing.warnings) {
+        std::cerr << std::string("warning: ").append(text).append("\n");
+      }
     }
     writer = std::make_unique<data::PackWriter>(std::move(listing), out, options);
   });
@@ -133,17 +135,20 @@ std::unique_ptr<data::PackWriter> make_writer(const std::string& from, const std
   return writer;
 }
 
+/// In one piece each: mpirun mixes what ranks write to stdout and stderr, piece by piece.
 void print_skipped(const std::vector<data::Skipped>& skipped, const std::string& out) {
   constexpr std::size_t kMostShown = 100;
+  std::string lines;
   for (std::size_t i = 0; i < std::min(skipped.size(), kMostShown); ++i) {
-    std::cerr << "skipped: " << data::printable(skipped[i].key) << ": " << skipped[i].reason
-              << "\n";
+    lines.append("skipped: ").append(data::printable(skipped[i].key)).append(": ");
+    lines.append(skipped[i].reason).append("\n");
   }
   if (skipped.size() > kMostShown) {
-    std::cerr << "... and " << skipped.size() - kMostShown << " more\n";
+    lines.append("... and ").append(std::to_string(skipped.size() - kMostShown)).append(" more\n");
   }
+  std::cerr << lines;
   if (!skipped.empty()) {
-    std::cout << skipped.size() << " pictures were left out; " << out
+    std::cout << skipped.size() << " left out; " << out
               << "/skipped.jsonl has each with its reason\n";
   }
 }
