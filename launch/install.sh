@@ -14,6 +14,9 @@ packages=(g++ cmake ninja-build ccache pkg-config ca-certificates python3 python
   libzip-dev zlib1g-dev liblmdb-dev
   libjpeg-dev libpng-dev liblcms2-dev libgtest-dev libgmock-dev)
 lint_packages=(clang-format shellcheck)
+fuzz_packages=(clang libclang-rt-dev)
+# There Clang's runtime libraries are no package of their own.
+! grep -qs '^VERSION_ID="22.04"' /etc/os-release || fuzz_packages=(clang)
 cluster_packages=(iproute2 slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge)
 
 usage() {
@@ -29,6 +32,7 @@ Installs what pgan-train needs on Debian 12 or Ubuntu 22.04/24.04, then builds i
   --cuda AUTO|ON|OFF  compile the CUDA and NCCL host code (default: AUTO, where LibTorch has CUDA)
   --jobs N            compile N files at once (default: one a core, at most one every 2 GiB of memory)
   --lint              install only what the format check needs: ${lint_packages[*]}
+  --fuzz              install only what tests/fuzz/run.sh needs besides: ${fuzz_packages[*]}
   --cluster           install only what the tests of several hosts and of Slurm need besides:
                       ${cluster_packages[*]}
   --help              this text
@@ -184,13 +188,14 @@ build() {
   echo "Programs: $root/build/bin"
 }
 
-user=no no_build=no with_tests=no cuda=AUTO jobs='' lint=no cluster=no
+user=no no_build=no with_tests=no cuda=AUTO jobs='' lint=no fuzz=no cluster=no
 while [ $# -gt 0 ]; do
   case $1 in
     --user) user=yes ;;
     --no-build) no_build=yes ;;
     --tests) with_tests=yes ;;
     --lint) lint=yes ;;
+    --fuzz) fuzz=yes ;;
     --cluster) cluster=yes ;;
     --cuda | --jobs)
       [ $# -ge 2 ] || die "$1 needs a value; see --help"
@@ -210,8 +215,9 @@ done
 case $cuda in AUTO | ON | OFF) ;; *) die "--cuda $cuda: expected AUTO, ON or OFF" ;; esac
 [ -z "$jobs" ] || [[ $jobs =~ ^[1-9][0-9]*$ ]] || die "--jobs $jobs: expected a number from 1"
 
-if [ "$lint" = yes ] || [ "$cluster" = yes ]; then
+if [ "$lint" = yes ] || [ "$fuzz" = yes ] || [ "$cluster" = yes ]; then
   [ "$lint" = no ] || system_packages "${lint_packages[@]}"
+  [ "$fuzz" = no ] || system_packages "${fuzz_packages[@]}"
   [ "$cluster" = no ] || system_packages "${cluster_packages[@]}"
   exit 0
 fi

@@ -39,6 +39,16 @@ std::string entry_of(const Metadata& metadata, const std::string& key, const std
                         " in its metadata: expected a file of pgan-checkpoint export or import");
 }
 
+std::int64_t parse_images(const std::string& text, const std::string& where) {
+  std::int64_t images = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), images);
+  if (error != std::errc{} || end != text.data() + text.size() || images < 0) {
+    throw CheckpointError(where + ": expected a whole number as images in its metadata; the file " +
+                          "is damaged, export it anew");
+  }
+  return images;
+}
+
 /// Sets recipe and growth from the text, and takes them out of it.
 void split_architecture(Weights& weights, const std::string& where) {
   Json json = parse_json(weights.architecture, where + " architecture");
@@ -64,8 +74,7 @@ Weights from_file(const fs::path& file) {
   Weights weights;
   weights.architecture = entry_of(metadata, "architecture", where);
   split_architecture(weights, where);
-  const std::string images = entry_of(metadata, "images", where);
-  std::from_chars(images.data(), images.data() + images.size(), weights.images);
+  weights.images = parse_images(entry_of(metadata, "images", where), where);
   const std::string network = entry_of(metadata, "network", where);
   for (auto& [name, tensor] : tensors) {
     weights.tensors[network.empty() ? name : network + "/" + name] = std::move(tensor);

@@ -22,6 +22,7 @@ struct Column {
   Kind kind = Kind::numbers;
   std::set<std::string, std::less<>> texts = {};
   std::string first_text = {};  ///< with its line: why the column is not of numbers
+  std::int64_t number_cells = 0, text_cells = 0;
 };
 
 bool is_empty_cell(std::string_view cell) {
@@ -74,7 +75,9 @@ void look_at_columns(TableReader& reader, std::vector<Column>& columns) {
       Column& column = columns[i];
       if (column.kind == Column::Kind::split) continue;
       const std::string_view cell = trimmed(reader.fields()[i]);
-      if (column.kind == Column::Kind::numbers && !parse_number(cell)) {
+      const bool number = parse_number(cell).has_value();
+      ++(number ? column.number_cells : column.text_cells);
+      if (column.kind == Column::Kind::numbers && !number) {
         column.kind = Column::Kind::texts;
         column.first_text.append("'").append(printable(cell.substr(0, 40)));
         column.first_text.append("' in line ").append(std::to_string(reader.line()));
@@ -96,6 +99,10 @@ bool is_categorical(const Column& column) {
 void name_labels(const TableReader& reader, std::vector<Column>& columns, AttributeTable& table) {
   for (std::size_t i = 1; i < columns.size(); ++i) {
     Column& column = columns[i];
+    // One bad cell costs its row, not the column.
+    if (column.kind == Column::Kind::texts && column.number_cells >= 9 * column.text_cells) {
+      column.kind = Column::Kind::numbers;
+    }
     if (column.kind == Column::Kind::numbers) {
       table.label_names.push_back(column.name);
     } else if (column.kind == Column::Kind::texts && is_categorical(column)) {
@@ -123,7 +130,12 @@ std::optional<std::string> read_row(const TableReader& reader, const std::vector
     const Column& column = columns[i];
     const std::string_view cell = trimmed(reader.fields()[i]);
     if (column.kind == Column::Kind::numbers) {
-      labels.push_back(*parse_number(cell));
+      const auto number = parse_number(cell);
+      if (!number) {
+        return "expected a number as '" + printable(column.name) + "', found '" +
+               printable(cell.substr(0, 40)) + "'";
+      }
+      labels.push_back(*number);
     } else if (column.kind == Column::Kind::texts) {
       for (const std::string& text : column.texts) labels.push_back(text == cell ? 1.0f : 0.0f);
     } else if (column.kind == Column::Kind::split) {

@@ -23,6 +23,30 @@ std::string shard_name(std::int64_t resolution, std::int64_t chunk) {
   return text;
 }
 
+/// Stops at more levels than a ledger has: CBOR is followed down the stack, however many there are.
+class FewLevels : public nlohmann::json_sax<Json> {
+ public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool start_object(std::size_t) override { return ++depth_ <= kMost; }
+  bool start_array(std::size_t) override { return ++depth_ <= kMost; }
+  bool end_object() override { return --depth_ >= 0; }
+  bool end_array() override { return --depth_ >= 0; }
+  bool parse_error(std::size_t, const std::string&, const Json::exception&) override {
+    return false;
+  }
+
+ private:
+  static constexpr int kMost = 4;
+  int depth_ = 0;
+};
+
 ChunkLedger from_json(const Json& json) {
   ChunkLedger out;
   json.at("kept").get_to(out.kept);
@@ -76,7 +100,11 @@ std::optional<ChunkLedger> ChunkLedger::load(const std::filesystem::path& file) 
     if (bytes.size() < sizeof sum) return std::nullopt;
     std::memcpy(&sum, bytes.data(), sizeof sum);
     const auto body = bytes.subspan(sizeof sum);
-    if (xxh3(body) != sum) return std::nullopt;
+    FewLevels levels;
+    if (xxh3(body) != sum ||
+        !Json::sax_parse(body.begin(), body.end(), &levels, Json::input_format_t::cbor)) {
+      return std::nullopt;
+    }
     return from_json(Json::from_cbor(body.begin(), body.end()));
   } catch (const Json::exception&) {
     return std::nullopt;

@@ -21,7 +21,10 @@ constexpr std::size_t kMaxNumbers = 4096;
   throw DataError(name + ": labels[" + std::to_string(entry) + "]: " + what);
 }
 
+/// Lists and objects are not written out: that follows their levels down the stack, however many a
+/// file has.
 std::string shown(const json& value) {
+  if (value.is_structured()) return value.type_name();
   return printable(value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 60));
 }
 

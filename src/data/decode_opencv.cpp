@@ -47,12 +47,18 @@ void quiet_opencv() {
     cv::setNumThreads(0);
     cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
     cv::redirectError([](int, const char*, const char*, const char*, int, void*) { return 0; });
-    // Never deleted: std::cerr may be written to until the process has ended.
-    std::cerr.rdbuf(new DeafBuffer(std::cerr.rdbuf()));
     return true;
   }();
   static_cast<void>(once);
 }
+
+/// Before main(), when no thread can be writing. Never deleted: std::cerr may be written to until
+/// the process has ended.
+[[maybe_unused]] const auto* const deaf_buffer = [] {
+  auto* buffer = new DeafBuffer(std::cerr.rdbuf());
+  std::cerr.rdbuf(buffer);
+  return buffer;
+}();
 
 class InsideOpenCv {
  public:

@@ -28,6 +28,13 @@ class PngReader {
       png_destroy_read_struct(&png_, &info_, nullptr);
       throw std::bad_alloc();
     }
+  }
+  ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  PngReader(const PngReader&) = delete;
+  PngReader& operator=(const PngReader&) = delete;
+
+  /// Apart from the constructor, whose failure would leave libpng's structures behind.
+  void read_header() {
     guarded([&] {
       png_set_read_fn(png_, this, read);
       png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_size() limits
@@ -38,9 +45,6 @@ class PngReader {
       png_read_info(png_, info_);
     });
   }
-  ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
-  PngReader(const PngReader&) = delete;
-  PngReader& operator=(const PngReader&) = delete;
 
   png_structp png() const { return png_; }
   png_infop info() const { return info_; }
@@ -142,6 +146,7 @@ void check_plausible(PngReader& reader, Bytes bytes, const std::string& name) {
 
 Decoded decode_png(Bytes bytes, const std::string& name, const DecodeOptions& options) {
   PngReader reader(bytes, name, false);
+  reader.read_header();
   png_structp png = reader.png();
   const std::int64_t width = png_get_image_width(png, reader.info());
   const std::int64_t height = png_get_image_height(png, reader.info());
@@ -168,6 +173,7 @@ Decoded decode_png(Bytes bytes, const std::string& name, const DecodeOptions& op
 void decode_png_square(Bytes bytes, const std::string& name, std::int64_t resolution,
                        std::uint8_t* out) {
   PngReader reader(bytes, name, true);
+  reader.read_header();
   const std::int64_t width = png_get_image_width(reader.png(), reader.info());
   const std::int64_t height = png_get_image_height(reader.png(), reader.info());
   if (width != resolution || height != resolution ||

@@ -17,7 +17,7 @@ namespace pgan::data {
 void ExportOptions::visit(OptionVisitor& visitor) {
   visitor.group("Export");
   visitor.field("resolution", resolution, "level to write, in pixels; 0: the largest");
-  visitor.field("count", count, "records to write, from the first; 0: all");
+  visitor.field("count", count, "records to write, of each domain from the first; 0: all");
   visitor.field("threads", threads, "threads that encode; 0: one a processor");
 }
 
@@ -58,9 +58,32 @@ const PackPart& part_of(const PackInfo& info, std::int64_t record) {
   });
 }
 
-/// "images", or "trainA" and the like.
+/// The first `count` records of each domain, or all; of pairs those of the first domain.
+std::vector<std::int64_t> chosen_records(const PackInfo& info, std::int64_t count) {
+  std::vector<std::int64_t> out;
+  const auto domains = std::max<std::int64_t>(1, std::ssize(info.domains));
+  for (std::int64_t domain = 0; domain < (info.paired ? 1 : domains); ++domain) {
+    const RecordRange all = info.range_of_domain(domain);
+    const std::int64_t wanted = count > 0 ? std::min(count, all.count) : all.count;
+    for (std::int64_t i = 0; i < wanted; ++i) out.push_back(all.first + i);
+  }
+  return out;
+}
+
+/// The pictures of a pair in one, [3,R,domains*R].
+torch::Tensor side_by_side(const Pack& pack, std::int64_t record, std::int64_t side) {
+  std::vector<torch::Tensor> pictures;
+  const std::int64_t number = record - pack.info().range_of_domain(0).first;
+  for (std::int64_t domain = 0; domain < std::ssize(pack.info().domains); ++domain) {
+    pictures.push_back(pack.image(pack.info().range_of_domain(domain).first + number, side));
+  }
+  return torch::cat(pictures, 2);
+}
+
+/// "images", "trainA" and the like, or of pairs "train".
 std::string folder_of(const PackInfo& info, const PackPart& part) {
   if (info.domains.empty()) return "images";
+  if (info.paired) return part.split == Split::validation ? "val" : split_name(part.split);
   std::string domain = info.domains[static_cast<std::size_t>(part.domain)];
   domain[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(domain[0])));
   std::string split = split_name(part.split);
@@ -113,8 +136,10 @@ std::int64_t export_pack(const Pack& pack, const fs::path& out, const ExportOpti
   const std::int64_t side = options.resolution != 0 ? options.resolution : info.largest();
   pack.require_level(side);
   const bool as_stored =
+      !info.paired &&
       std::ranges::find(info.levels, side, &PackLevel::resolution)->encoding == Encoding::jpg;
-  const std::int64_t total = options.count > 0 ? std::min(options.count, info.count) : info.count;
+  const std::vector<std::int64_t> records = chosen_records(info, options.count);
+  const std::int64_t total = std::ssize(records);
   NewFolder folder(out, false, NewFolder::Unfinished::removed);
   folder.require_space(total * 2 * side * side);
   for (const PackPart& part : info.parts) {
@@ -125,12 +150,15 @@ std::int64_t export_pack(const Pack& pack, const fs::path& out, const ExportOpti
   for (const std::string& name : info.label_names) heads.push_back(csv_field(name));
   add_row(tables.labels, heads);
   std::int64_t done = 0;
-  const auto make = [&](std::int64_t record) {
+  const auto make = [&](std::int64_t i) {
+    const std::int64_t record = records[static_cast<std::size_t>(i)];
+    if (info.paired) return encode_png(side_by_side(pack, record, side));
     if (!as_stored) return encode_png(pack.image(record, side));
     const auto bytes = pack.picture_file(record, side);
     return std::vector<std::uint8_t>(bytes.begin(), bytes.end());
   };
-  const auto consume = [&](std::int64_t record, std::vector<std::uint8_t>&& bytes) {
+  const auto consume = [&](std::int64_t i, std::vector<std::uint8_t>&& bytes) {
+    const std::int64_t record = records[static_cast<std::size_t>(i)];
     char name[32];
     std::snprintf(name, sizeof name, "/%08lld.%s", static_cast<long long>(record),
                   as_stored ? "jpg" : "png");
@@ -146,7 +174,7 @@ std::int64_t export_pack(const Pack& pack, const fs::path& out, const ExportOpti
   write_text(folder.path() / "names.jsonl", tables.names);
   const bool captioned = tables.captions != kCaptionHeads;
   if (captioned) write_text(folder.path() / "captions.csv", tables.captions);
-  if (!captioned || !info.label_names.empty()) {
+  if (!info.label_names.empty() || (!captioned && info.domains.empty())) {
     write_text(folder.path() / "labels.csv", tables.labels);
   }
   folder.commit();

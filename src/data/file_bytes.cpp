@@ -31,6 +31,19 @@ class Descriptor {
   int value_;
 };
 
+/// Not the picture's fault, but this process's or the machine's: the work stops instead of leaving
+/// pictures out.
+bool stops_all(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ESTALE ||
+         error == ENOTCONN || error == EHOSTDOWN;
+}
+
+[[noreturn]] void fail(const std::string& name, int error) {
+  const std::string text = name + ": cannot be read: " + errno_text(error);
+  if (stops_all(error)) throw Error(ExitCode::data, text + "; mend that, then run it again");
+  throw DataError(text);
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> read_file_bytes(const std::filesystem::path& file) {
@@ -38,7 +51,7 @@ std::vector<std::uint8_t> read_file_bytes(const std::filesystem::path& file) {
   const Descriptor descriptor(file);
   struct stat status {};
   if (descriptor.value() < 0 || ::fstat(descriptor.value(), &status) != 0) {
-    throw DataError(name + ": cannot be read: " + errno_text(errno));
+    fail(name, errno);
   }
   if (!S_ISREG(status.st_mode)) throw DataError(name + ": not a regular file");
   if (status.st_size > kMaxBytes) throw DataError(name + ": more than 2 GiB, too large here");
@@ -47,7 +60,7 @@ std::vector<std::uint8_t> read_file_bytes(const std::filesystem::path& file) {
   while (done < bytes.size()) {
     const ssize_t got = ::read(descriptor.value(), bytes.data() + done, bytes.size() - done);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw DataError(name + ": cannot be read: " + errno_text(errno));
+    if (got < 0) fail(name, errno);
     if (got == 0) throw DataError(name + ": became shorter while it was read");
     done += static_cast<std::size_t>(got);
   }

@@ -116,7 +116,7 @@ struct Captions {
     text = trimmed(text);
     if (name.empty() || text.empty()) return add_bad(line);
     if (names.add(name)) texts.emplace_back();
-    texts[static_cast<std::size_t>(names.find(name))].emplace_back(text);
+    texts[static_cast<std::size_t>(names.row_of(name))].emplace_back(text);
   }
   void add_bad(std::int64_t line) {
     if (bad_rows++ == 0) bad_row = "line " + std::to_string(line);

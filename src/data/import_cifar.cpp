@@ -90,6 +90,7 @@ class CifarPictures : public Pictures {
       place -= batch->mapped.bytes().size() / record_;
     }
     const auto pixels = batch->mapped.bytes().subspan((place + 1) * record_ - kPixels, kPixels);
+    require_readable(pixels, printable(source.key));
     torch::Tensor planes = torch::empty({3, kSide, kSide}, torch::kUInt8);
     std::memcpy(planes.data_ptr(), pixels.data(), pixels.size());
     return planes.permute({1, 2, 0}).contiguous();  // [32,32,3]

@@ -8,6 +8,7 @@
 #include "data/folder_labels.h"
 #include "data/layouts.h"
 #include "data/lmdb_records.h"
+#include "data/mapped_file.h"
 #include "data/picture_files.h"
 #include "data/printable.h"
 #include "data/row_names.h"
@@ -63,6 +64,7 @@ class LmdbPictures : public Pictures {
     std::size_t place = source.place;
     auto database = databases_.begin();
     for (; place >= database->records().size(); ++database) place -= database->records().size();
+    require_readable(database->records()[place].value, printable(source.key));
     return decode(database->records()[place].value, printable(source.key), options);
   }
 

@@ -123,6 +123,7 @@ class IdxPictures : public Pictures {
     for (; place >= part->images.count(); ++part) place -= part->images.count();
     const std::int64_t height = part->images.height(), width = part->images.width();
     const auto bytes = part->images.item(place);
+    require_readable(bytes, part->name);
     torch::Tensor grey = torch::empty({height, width}, torch::kUInt8);
     std::memcpy(grey.data_ptr(), bytes.data(), bytes.size());
     if (part->transposed) grey = grey.t();
@@ -162,7 +163,14 @@ Part open_part(const ImageFile& file, Listing& listing) {
 /// Returns the first one's number.
 std::size_t name_classes(const std::vector<Part>& parts, Listing& listing) {
   std::uint8_t low = 255, high = 0;
+  const auto labelled = std::count_if(parts.begin(), parts.end(),
+                                      [](const Part& part) { return part.labels.has_value(); });
   for (const Part& part : parts) {
+    if (!part.labels && labelled > 0) {
+      throw DataError(part.name +
+                      " has no file of labels, but others here have; bring it, or move " +
+                      part.name + " away");
+    }
     if (!part.labels) {
       listing.warnings.push_back(part.name + " has no file of labels: packed without labels");
       return 0;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <string_view>
 #include <system_error>
 #include <tuple>
 
@@ -77,6 +79,15 @@ void put_in_order(Listing& listing) {
   }
 }
 
+void check_label_names(const fs::path& root, const Listing& listing) {
+  std::set<std::string_view> seen;
+  for (const std::string& name : listing.label_names) {
+    if (seen.insert(name).second) continue;
+    throw DataError("--from " + printable(root.string()) + ": two labels are named '" +
+                    printable(name) + "'; rename one of the columns");
+  }
+}
+
 /// What a listing without pictures has to say for itself.
 std::string why_empty(const fs::path& root, const Listing& listing) {
   for (const Skipped& skipped : listing.skipped) {
@@ -132,6 +143,7 @@ Listing list_sources(const fs::path& root, const std::string& layout) {
                     "): holds no picture to pack: " + why_empty(root, listing));
   }
   put_in_order(listing);
+  check_label_names(root, listing);
   listing.layout = importer.name;
   const auto name = fs::absolute(root).lexically_normal();
   listing.name = (name.has_filename() ? name : name.parent_path()).filename().string();

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/noise.h"
+#include "data/batch_buffers.h"
 #include "data/reals.h"
 #include "data/row_reader.h"
 
@@ -20,7 +21,8 @@ void LoaderOptions::visit(OptionVisitor& visitor) {
   visitor.group("Data");
   visitor.field("loader-threads", threads, "threads of each rank that prepare batches");
   visitor.field("prefetch", prefetch,
-                "batches prepared ahead by each rank; 0: as many as it takes never to wait");
+                "batches prepared ahead by each rank, whatever they take; 0: as many as it takes "
+                "never to wait");
   visitor.field("prefetch-mib", prefetch_mib,
                 "MiB that batches prepared ahead may take (two batches always)");
 }
@@ -78,10 +80,12 @@ struct Loader::State {
   State(Given given_, std::shared_ptr<const Pack> pack, std::vector<Stream> streams)
       : given(std::move(given_)),
         reader(std::move(pack), std::move(streams), given.seed),
+        buffers(2 * reader.streams().size()),
         depth(given.options.prefetch > 0 ? given.options.prefetch : kFewestAhead) {}
 
   const Given given;
   RowReader reader;
+  BatchBuffers buffers;
   mutable std::mutex mutex;
   std::condition_variable work_wanted, batch_ready;
   std::deque<std::shared_ptr<Slot>> slots;  // in step order; front is the next batch
@@ -97,7 +101,7 @@ struct Loader::State {
   bool can_order() const;
   std::shared_ptr<Slot> order();
   std::shared_ptr<Slot> find_work() const;
-  void lay_out(Slot& slot) const;
+  void lay_out(Slot& slot);
   void fill_rows(Slot& slot, std::int64_t begin, std::int64_t end,
                  std::vector<std::uint8_t>& scratch);
   torch::Tensor labels_of(const Progress& before, std::span<const std::int64_t> rows) const;
@@ -179,13 +183,14 @@ void Loader::State::run_worker() {
 }
 
 /// Everything of a batch but its pixels.
-void Loader::State::lay_out(Slot& slot) const {
+void Loader::State::lay_out(Slot& slot) {
   const RowShare& rows = slot.plan.rows;
   const std::int64_t side = slot.plan.growth.resolution;
   reader.pack().require_level(side);
-  const auto options = torch::dtype(torch::kFloat32).pinned_memory(given.pinned);
+  const auto pinned = torch::dtype(torch::kFloat32).pinned_memory(true);
+  const std::vector<std::int64_t> sizes = {slot.rows(), 3, side, side};
   for (const Stream& stream : reader.streams()) {
-    torch::Tensor images = torch::empty({slot.rows(), 3, side, side}, options);
+    torch::Tensor images = given.pinned ? torch::empty(sizes, pinned) : buffers.make(sizes);
     slot.images.push_back(images.mutable_data_ptr<float>());
     slot.batch.data[stream.entry] = std::move(images);
   }

@@ -48,6 +48,7 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 bool bring_in(std::span<const std::uint8_t> range) noexcept {
 #ifdef MADV_POPULATE_READ
   if (range.empty()) return true;
+  if (range.size() > UINTPTR_MAX - reinterpret_cast<std::uintptr_t>(range.data())) return false;
   static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto address = reinterpret_cast<std::uintptr_t>(range.data());
   const std::uintptr_t begin = address / page * page;
@@ -60,6 +61,12 @@ bool bring_in(std::span<const std::uint8_t> range) noexcept {
   static_cast<void>(range);
 #endif
   return true;
+}
+
+void require_readable(std::span<const std::uint8_t> range, const std::string& name) {
+  if (!bring_in(range)) {
+    throw DataError(name + ": cannot be read: the disk failed or the file was cut");
+  }
 }
 
 }  // namespace pgan::data

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 
 namespace pgan::data {
 
@@ -26,5 +27,8 @@ class MappedFile {
 /// Reads the pages of a mapped range in; false when that fails (the disk, or a file that was cut),
 /// where touching them would end the process. Kernels before 5.14 cannot tell: true.
 bool bring_in(std::span<const std::uint8_t> range) noexcept;
+
+/// Throws DataError naming `name` where bring_in() is false.
+void require_readable(std::span<const std::uint8_t> range, const std::string& name);
 
 }  // namespace pgan::data

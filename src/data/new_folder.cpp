@@ -1,19 +1,59 @@
 #include "data/new_folder.h"
 
+#include <set>
+#include <string>
 #include <system_error>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "core/error.h"
 #include "core/file_error.h"
+#include "data/pack.h"
 
 namespace pgan::data {
 namespace fs = std::filesystem;
 
 namespace {
 
+/// Other programs' data sets have a dataset.json as well.
+bool is_pack(const fs::path& folder) {
+  try {
+    Pack::open_info(folder);
+    return true;
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
+/// A file in a pack's folder that is not the pack's; empty without one.
+std::string foreign_file(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::exists(folder / "dataset.json", error)) return {};
+  std::set<std::string> known = {"dataset.json", "work", ".lock"};
+  for (const PackFile& file : Pack::open_info(folder).files()) known.insert(file.name);
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!known.contains(name)) return name;
+  }
+  return {};
+}
+
+/// So that the names in it survive a crash of the machine; file systems that cannot are left alone.
+void sync_folder(const fs::path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
 fs::path plain(const fs::path& target) {
-  const fs::path whole = fs::absolute(target).lexically_normal();
+  // A link is followed: what it leads to is made or replaced, not the link.
+  std::error_code error;
+  fs::path whole = fs::absolute(target).lexically_normal();
+  for (int links = 0; links < 8 && fs::is_symlink(whole, error); ++links) {
+    whole = (whole.parent_path() / fs::read_symlink(whole, error)).lexically_normal();
+  }
   return whole.filename().empty() ? whole.parent_path() : whole;
 }
 
@@ -36,11 +76,15 @@ NewFolder::NewFolder(fs::path target, bool replace, Unfinished unfinished)
                         " exists and is not empty; choose another --out, or "
                         "--force to replace a pack");
     }
-    if (!empty && !fs::exists(target_ / "dataset.json")) {
+    if (!empty && !is_pack(target_)) {
       throw ConfigError(target_.string() +
                         " is not empty and no pack: --force replaces packs only; "
                         "choose another --out");
     }
+  }
+  if (const std::string other = replace ? foreign_file(target_) : ""; !other.empty()) {
+    throw ConfigError(target_.string() + " holds " + other +
+                      " beside its pack, which --force would delete; move it away");
   }
   partial_ = unfinished == Unfinished::kept
                  ? kept_path(target_)
@@ -69,6 +113,7 @@ void NewFolder::commit() {
   const fs::path old = target_.string() + ".old-" + std::to_string(::getpid());
   const bool replaces = fs::exists(target_, error) && !fs::is_empty(target_, error);
   error.clear();
+  sync_folder(partial_);
   if (replaces) fs::rename(target_, old, error);
   if (!error) fs::rename(partial_, target_, error);
   if (error) {
@@ -77,6 +122,7 @@ void NewFolder::commit() {
     throw DataError(target_.string() + ": cannot be put in place: " + error.message());
   }
   committed_ = true;
+  sync_folder(target_.parent_path());
   if (replaces) fs::remove_all(old, error);
 }
 

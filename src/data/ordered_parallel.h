@@ -6,11 +6,26 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "core/error.h"
+
 namespace pgan::data {
+
+/// As many of the threads as the system gives, one at least. Throws DataError when it gives none.
+template <class Work>
+void start_threads(std::vector<std::jthread>& workers, std::int64_t threads, Work work) {
+  try {
+    for (std::int64_t i = 0; i < threads; ++i) workers.emplace_back(work);
+  } catch (const std::system_error&) {
+    if (workers.empty()) {
+      throw DataError("no thread can be started; fewer --threads, or a higher limit of processes");
+    }
+  }
+}
 
 /// Makes results 0 … count-1 in threads and consumes them in order in the calling thread, so that
 /// what is written does not depend on the thread count. At most `threads` + 16 results wait.
@@ -51,9 +66,10 @@ void ordered_parallel(std::int64_t count, std::int64_t threads, Make make, Consu
   };
 
   std::vector<std::jthread> workers;
-  for (std::int64_t i = 0; i < threads; ++i) workers.emplace_back(work);
-  std::unique_lock lock(mutex);
+  std::unique_lock lock(mutex, std::defer_lock);
   try {
+    start_threads(workers, threads, work);
+    lock.lock();
     while (consumed < count && !error) {
       const auto found = ready.find(consumed);
       if (found == ready.end()) {

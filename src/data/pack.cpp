@@ -55,7 +55,7 @@ template <class Map>
 std::shared_ptr<const Pack> Pack::open_with(const fs::path& folder, Map map) {
   std::shared_ptr<Pack> pack(new Pack());
   pack->folder_ = folder;
-  pack->info_ = parse_pack_info(read_json(folder), folder / "dataset.json");
+  pack->info_ = open_info(folder);
   const PackInfo& info = pack->info_;
   for (const PackLevel& level : info.levels) {
     Level& opened = pack->levels_.emplace_back();
@@ -68,21 +68,29 @@ std::shared_ptr<const Pack> Pack::open_with(const fs::path& folder, Map map) {
     }
   }
   const std::int64_t labels = std::ssize(info.label_names);
-  pack->labels_ = torch::empty({info.count, labels}, torch::kFloat32);
-  if (labels > 0) {
-    pack->labels_file_ = map(info.labels);
-    if (std::ssize(pack->labels_file_.bytes()) != info.labels.bytes) {
-      pack->labels_.zero_();
-      return pack;
-    }
+  if (labels > 0) pack->labels_file_ = map(info.labels);
+  if (labels > 0 && std::ssize(pack->labels_file_.bytes()) == info.labels.bytes) {
     auto* data = const_cast<std::uint8_t*>(pack->labels_file_.bytes().data());
     pack->labels_ = torch::from_blob(data, {info.count, labels}, torch::kFloat32);
+  } else {
+    pack->labels_ = torch::empty({info.count, 0}, torch::kFloat32);
   }
   return pack;
 }
 
+PackInfo Pack::open_info(const fs::path& folder) {
+  return parse_pack_info(read_json(folder), folder / "dataset.json");
+}
+
 std::shared_ptr<const Pack> Pack::open(const fs::path& folder) {
-  return open_with(folder, [&](const PackFile& file) { return map_checked(folder, file); });
+  const auto pack =
+      open_with(folder, [&](const PackFile& file) { return map_checked(folder, file); });
+  const auto labels = pack->labels_file_.bytes();
+  if (!labels.empty() && (!bring_in(labels) || xxh3_text(labels) != pack->info_.labels.xxh3)) {
+    throw DataError((folder / pack->info_.labels.name).string() +
+                    ": its checksum differs; copy or make the pack again");
+  }
+  return pack;
 }
 
 std::shared_ptr<const Pack> Pack::open_damaged(const fs::path& folder,

@@ -22,6 +22,8 @@ class Pack {
   /// checked as they are read, checksums by verify_pack(). Throws DataError; a folder that is no
   /// pack gets a message that says what was expected and how to make one.
   static std::shared_ptr<const Pack> open(const std::filesystem::path& folder);
+  /// dataset.json alone. Throws DataError.
+  static PackInfo open_info(const std::filesystem::path& folder);
   /// For looking at damage: files that are missing or of another length are noted in `faults`, a
   /// line each, and their records throw when read. Throws DataError for a bad dataset.json.
   static std::shared_ptr<const Pack> open_damaged(const std::filesystem::path& folder,

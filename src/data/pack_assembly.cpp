@@ -1,7 +1,9 @@
 #include "data/pack_assembly.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <thread>
 
 #include <nlohmann/json.hpp>
 
@@ -14,6 +16,8 @@ namespace pgan::data {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr int kMostTries = 60;
 
 /// What the ledgers say, put together.
 struct Tables {
@@ -51,7 +55,15 @@ Tables gather(const Listing& listing, const PackPlan& plan, const std::vector<fs
   std::vector<std::string> crops;
   out.report.skipped = listing.skipped;
   for (const fs::path& file : ledgers) {
-    const auto ledger = ChunkLedger::load(file);
+    auto ledger = ChunkLedger::load(file);
+    // A network file system may not show at once what another host wrote.
+    for (int tries = 0; !ledger && tries < kMostTries; ++tries) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+      std::error_code ignored;
+      for (fs::directory_iterator look(file.parent_path(), ignored), end; look != end; ++look)
+        break;
+      ledger = ChunkLedger::load(file);
+    }
     if (!ledger) {
       throw DataError(file.string() + ": missing or damaged; run the same command again");
     }
@@ -155,6 +167,7 @@ PackReport assemble_pack(const Listing& listing, const PackPlan& plan,
                                       tables.index[i].data(), tables.index[i].size());
   }
   const std::string json = pack_info_json(info);
+  parse_pack_info(json, folder / "dataset.json");  // what cannot be read is not written
   report.bytes = write_file(folder, "dataset.json", json.data(), json.size()).bytes;
   for (const PackFile& file : info.files()) report.bytes += file.bytes;
   report.written = info.count;

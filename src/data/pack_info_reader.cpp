@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "data/printable.h"
 
 namespace pgan::data {
 namespace {
@@ -22,6 +23,12 @@ constexpr std::array<Encoding, 4> kEncodings = {Encoding::ppm, Encoding::png, En
                                                 Encoding::reduced};
 constexpr std::array<Split, 3> kSplits = {Split::train, Split::validation, Split::test};
 
+/// A value for a message. Lists and objects are not written out: that follows their levels down the
+/// stack, however many a file has.
+std::string shown(const Json& value) {
+  return value.is_structured() ? value.type_name() : printable(value.dump().substr(0, 40));
+}
+
 bool is_power_of_two(std::int64_t value) {
   return std::has_single_bit(static_cast<std::uint64_t>(value));
 }
@@ -30,6 +37,8 @@ bool is_power_of_two(std::int64_t value) {
 class Reader {
  public:
   explicit Reader(std::filesystem::path file) : file_(std::move(file)) {}
+
+  const std::filesystem::path& file() const { return file_; }
 
   [[noreturn]] void fail(const std::string& what) const {
     throw DataError(file_.string() + ": " + what + "; make the pack again with pgan-data pack");
@@ -51,7 +60,7 @@ class Reader {
     const std::int64_t number = fits ? value.get<std::int64_t>() : low - 1;
     if (!fits || number < low || number > high) {
       fail("'" + name + "': expected a whole number from " + std::to_string(low) + " to " +
-           std::to_string(high) + ", found " + value.dump().substr(0, 40));
+           std::to_string(high) + ", found " + shown(value));
     }
     return number;
   }
@@ -77,9 +86,10 @@ class Reader {
   PackFile file(const Json& parent) const {
     PackFile out{text(parent, "file"), integer(parent, "bytes", 0, kMaxBytes),
                  text(parent, "xxh3")};
+    const std::string name = printable(out.name);
     const bool plain = !out.name.empty() && out.name != "." && out.name != ".." &&
-                       out.name.find_first_of(std::string("/\\\0", 3)) == std::string::npos;
-    if (!plain) fail("'file': expected a plain file name, found '" + out.name + "'");
+                       name == out.name && name.find_first_of("/\\") == std::string::npos;
+    if (!plain) fail("'file': expected a plain file name, found '" + name + "'");
     return out;
   }
 
@@ -104,6 +114,18 @@ class Reader {
     return out;
   }
 
+  /// They become names of folders.
+  void check_domains(const std::vector<std::string>& domains) const {
+    for (const std::string& name : domains) {
+      const bool plain = !name.empty() && name[0] != '.' && printable(name) == name &&
+                         name.find_first_of("/\\") == std::string::npos;
+      if (!plain || std::ranges::count(domains, name) > 1) {
+        fail("'domains': expected different plain names, found '" + printable(name) + "'");
+      }
+    }
+    if (domains.size() == 1) fail("'domains': expected none, or two or more");
+  }
+
   /// A range that begins at `next`, which then is where it ends.
   RecordRange range(const Json& json, std::int64_t& next, std::int64_t count,
                     const std::string& what) const {
@@ -120,7 +142,7 @@ class Reader {
     for (const Encoding value : kEncodings) {
       if (encoding_name(value) == name) return value;
     }
-    fail("'encoding': expected ppm, png, jpg or reduced, found '" + name + "'");
+    fail("'encoding': expected ppm, png, jpg or reduced, found '" + printable(name) + "'");
   }
 
   PackLevel level(const Json& json, const PackInfo& info) const {
@@ -153,7 +175,7 @@ class Reader {
       const std::string name = text(entry, "split");
       const auto split = std::ranges::find(kSplits, name, split_name);
       if (split == kSplits.end()) {
-        fail("'split': expected train, validation or test, found '" + name + "'");
+        fail("'split': expected train, validation or test, found '" + printable(name) + "'");
       }
       part.split = *split;
       part.records = range(entry, next, info.count, "'parts'");
@@ -213,8 +235,9 @@ PackInfo read_info(const Reader& reader, const Json& json) {
   }
   info.version = reader.integer(json, "version", 1, kMaxCount);
   if (info.version > PackInfo::kVersion) {
-    reader.fail("version " + std::to_string(info.version) + ", but this program reads up to " +
-                std::to_string(PackInfo::kVersion));
+    throw DataError(reader.file().string() + ": version " + std::to_string(info.version) +
+                    ", but this program reads up to " + std::to_string(PackInfo::kVersion) +
+                    "; a newer pgan-train reads this pack");
   }
   info.name = reader.text(json, "name");
   info.source = reader.text(json, "source");
@@ -230,6 +253,7 @@ PackInfo read_info(const Reader& reader, const Json& json) {
     info.parts = {{.records = {0, info.count}}};
   } else {
     info.domains = reader.texts(json, "domains", kMaxDomains);
+    reader.check_domains(info.domains);
     info.paired = reader.boolean(json, "paired");
     info.parts = reader.parts(json, info);
     if (json.contains("skipped")) info.skipped = reader.file(reader.member(json, "skipped"));

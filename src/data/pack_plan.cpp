@@ -75,6 +75,7 @@ void PackOptions::validate() const {
   check_range("--threads", threads, 0, 1024);
   check_range("--shard-mib", shard_mib, 1, 1 << 20);
   parse_crop(crop);
+  plan_levels(encode, resolution != 0 ? resolution : 1024, native);
 }
 
 namespace {
@@ -125,8 +126,8 @@ std::vector<PlannedLevel> parse_encodings(std::string_view text) {
     const auto comma = text.find(',');
     out.push_back(parse_item(text.substr(0, comma)));
     if (out.size() > 1 && out.back().resolution <= out[out.size() - 2].resolution) {
-      throw ConfigError("--encode: expected ascending resolutions, found '" + std::string(text) +
-                        "' after a larger one");
+      throw ConfigError("--encode: expected each resolution above the one before, found '" +
+                        std::string(text) + "'");
     }
     if (comma == std::string_view::npos) return out;
     text.remove_prefix(comma + 1);
@@ -138,9 +139,9 @@ void find_sources(std::vector<PlannedLevel>& levels) {
   for (PlannedLevel& level : levels) {
     if (level.encoding != Encoding::reduced) continue;
     for (const PlannedLevel& other : levels) {
-      const bool scaled = other.resolution > level.resolution &&
-                          other.resolution <= 8 * level.resolution &&
-                          other.resolution % level.resolution == 0;
+      const std::int64_t side = level.resolution;
+      const bool scaled = other.resolution == 2 * side || other.resolution == 4 * side ||
+                          other.resolution == 8 * side;
       if (scaled && other.encoding == Encoding::jpg && level.from == 0) {
         level.from = other.resolution;
       }
@@ -153,12 +154,11 @@ void find_sources(std::vector<PlannedLevel>& levels) {
   }
 }
 
-std::vector<const Source*> sample_sources(const Listing& listing) {
-  constexpr std::size_t kSamples = 25;
+/// `most` sources, evenly spread.
+std::vector<const Source*> sample_sources(const Listing& listing, std::size_t most) {
   std::vector<const Source*> out;
-  const std::size_t count = listing.sources.size(),
-                    stride = std::max<std::size_t>(1, count / kSamples);
-  for (std::size_t i = 0; i < count && out.size() < kSamples; i += stride) {
+  const std::size_t count = listing.sources.size(), stride = std::max<std::size_t>(1, count / most);
+  for (std::size_t i = 0; i < count && out.size() < most; i += stride) {
     out.push_back(&listing.sources[i]);
   }
   return out;
@@ -177,16 +177,17 @@ std::vector<std::int64_t> sample_sides(const Listing& listing, const PackPlan& p
   std::vector<std::int64_t> sides;
   const auto look = [&](const Source& source) {
     try {
-      const torch::Tensor picture = listing.pictures->read(source, plan.decode);
+      const torch::Tensor picture = read_picture(listing, source, plan.decode);
       const Square cut = crop_square(plan.crop, picture.size(1), picture.size(0), source.key);
       sides.push_back(std::max(cut.side, plan.canvas));
     } catch (const DataError&) {
       return;
     }
   };
-  for (const Source* source : sample_sources(listing)) look(*source);
-  // When none of the sample can be read, the first that can.
-  for (std::size_t i = 0; i < listing.sources.size() && sides.empty(); ++i) {
+  for (const Source* source : sample_sources(listing, 25)) look(*source);
+  // When none of the sample can be read, one of the first that can.
+  constexpr std::size_t kMostLooked = 200;
+  for (std::size_t i = 0; i < std::min(listing.sources.size(), kMostLooked) && sides.empty(); ++i) {
     look(listing.sources[i]);
   }
   return sides;
@@ -195,7 +196,7 @@ std::vector<std::int64_t> sample_sides(const Listing& listing, const PackPlan& p
 /// Bytes of a record's tar entries and indexes: the mean of some.
 std::int64_t measured_record_bytes(const Listing& listing, const PackPlan& plan) {
   std::int64_t bytes = 0, records = 0;
-  for (const Source* source : sample_sources(listing)) {
+  for (const Source* source : sample_sources(listing, 8)) {
     const Prepared prepared = prepare(listing, *source, plan);
     if (!prepared.bad.empty()) continue;
     ++records;

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <system_error>
 #include <tuple>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -13,6 +14,7 @@
 
 #include "core/error.h"
 #include "core/file_error.h"
+#include "core/version.h"
 #include "data/chunk.h"
 #include "data/ordered_parallel.h"
 #include "data/output_file.h"
@@ -51,6 +53,7 @@ class Fingerprint {
 std::uint64_t fingerprint_of(const Listing& listing, const PackPlan& plan) {
   Fingerprint print;
   print.add(PackInfo::kVersion);
+  print.add(build_info().git);  // another build may encode otherwise
   for (const std::string& text : {listing.name, listing.layout, crop_name(plan.crop)}) {
     print.add(text);
   }
@@ -109,9 +112,33 @@ std::string read_line(const fs::path& file) {
   return line;
 }
 
-void write_line(const fs::path& file, const std::string& line) {
-  std::ofstream stream(file);
-  stream << line << "\n";
+void write_durably(const fs::path& file, const std::string& line) {
+  const fs::path partial = file.string() + ".partial";
+  OutputFile out(partial);
+  out.write(bytes_of(line.data(), line.size()));
+  out.finish(true);
+  fs::rename(partial, file);
+}
+
+/// True when some finished chunk holds a picture.
+bool has_pictures(const fs::path& work) {
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(work, error)) {
+    if (!entry.path().filename().string().starts_with("chunk-")) continue;
+    const auto ledger = ChunkLedger::load(entry.path());
+    if (ledger && !ledger->kept.empty()) return true;
+  }
+  return false;
+}
+
+/// An unfinished folder without our `work` must not be somebody else's.
+void require_empty(const fs::path& folder) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name == kLock) continue;
+    throw ConfigError(folder.string() + " holds " + printable(name) +
+                      " and is no unfinished pack; move it away or choose another --out");
+  }
 }
 
 }  // namespace
@@ -128,6 +155,10 @@ PackWriter::PackWriter(Listing listing, fs::path out, PackOptions options)
                                               : "; the first left out: " + listing_.skipped[0].key +
                                                     ": " + listing_.skipped[0].reason));
   }
+  if (options_.strict && !listing_.skipped.empty()) {
+    const Skipped& first = listing_.skipped[0];
+    throw DataError(printable(first.key) + ": " + first.reason);
+  }
   hold_out(listing_, options_.test_fraction);
   std::ranges::stable_sort(listing_.sources, {}, [](const Source& source) {
     return std::tie(source.domain, source.split, source.key);
@@ -137,6 +168,10 @@ PackWriter::PackWriter(Listing listing, fs::path out, PackOptions options)
 }
 
 PackWriter::~PackWriter() {
+  std::error_code ignored;
+  if (begun_ && !finished_ && !has_pictures(folder_ / kWork)) {
+    fs::remove_all(folder_, ignored);  // nothing to go on with
+  }
   if (lock_ >= 0) ::close(lock_);
 }
 
@@ -151,6 +186,7 @@ fs::path PackWriter::ledger_file(std::int64_t chunk) const {
 bool PackWriter::is_done(std::int64_t chunk) const {
   const auto ledger = ChunkLedger::load(ledger_file(chunk));
   if (!ledger || ledger->levels.size() != plan_.levels.size()) return false;
+  if (options_.strict && !ledger->bad.empty()) return false;
   return std::ranges::all_of(ledger->levels, [&](const ChunkLedger::Level& level) {
     std::error_code error;
     return level.shard.name.empty() || static_cast<std::int64_t>(fs::file_size(
@@ -163,6 +199,7 @@ void PackWriter::lock() {
   lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (lock_ < 0) throw_file_error("cannot open", file, errno);
   if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
+  ::close(std::exchange(lock_, -1));
   throw ConfigError(out_.string() + ": another pgan-data is packing there (" + folder_.string() +
                     "); wait for it or choose another --out");
 }
@@ -177,8 +214,16 @@ std::int64_t PackWriter::begin() {
   target_ = std::make_unique<NewFolder>(out_, options_.force, NewFolder::Unfinished::kept);
   lock();
   const fs::path name = folder_ / kWork / "plan";
-  const bool other = fs::exists(folder_ / kWork) && read_line(name) != hex(fingerprint_);
+  bool other = fs::exists(folder_ / kWork) && read_line(name) != hex(fingerprint_);
+  if (!fs::exists(folder_ / kWork)) require_empty(folder_);
+  if (other && !options_.force && has_pictures(folder_ / kWork)) {
+    throw ConfigError(
+        folder_.string() +
+        " holds unfinished work of other pictures or options; the same command as then "
+        "goes on with it, --force throws it away");
+  }
   if (other) {
+    other = has_pictures(folder_ / kWork);
     for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
       if (entry.path().filename() != kLock) fs::remove_all(entry.path());
     }
@@ -186,7 +231,8 @@ std::int64_t PackWriter::begin() {
   std::error_code error;
   fs::create_directories(folder_ / kWork, error);
   if (error) throw_file_error("cannot make the folder", folder_ / kWork, error.value());
-  write_line(name, hex(fingerprint_));
+  begun_ = true;
+  write_durably(name, hex(fingerprint_));
   std::int64_t done = 0;
   const std::int64_t total = std::ssize(listing_.sources);
   for (std::int64_t chunk = 0; chunk < chunks(); ++chunk) {
@@ -246,6 +292,7 @@ PackReport PackWriter::finish() {
   for (std::int64_t chunk = 0; chunk < chunks(); ++chunk) ledgers.push_back(ledger_file(chunk));
   PackReport report = assemble_pack(listing_, plan_, ledgers, folder_);
   target_->commit();
+  finished_ = true;
   fs::remove_all(out_ / kWork);
   fs::remove(out_ / kLock);
   return report;

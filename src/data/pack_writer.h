@@ -57,6 +57,7 @@ class PackWriter {
   std::uint64_t fingerprint_ = 0;
   std::unique_ptr<NewFolder> target_;  // rank 0's
   int lock_ = -1;
+  bool begun_ = false, finished_ = false;
 };
 
 /// All of it by one rank.

@@ -24,6 +24,11 @@ class PictureFiles : public Pictures {
     try {
       return decode_file(root_ / source.key, options);
     } catch (const DataError& error) {
+      std::error_code gone;
+      if (!fs::exists(root_, gone)) {
+        throw Error(ExitCode::data, printable(root_.string()) +
+                                        ": the data set is gone; bring it back, then run it again");
+      }
       throw DataError(printable(error.what()));  // the file's name may hold anything
     }
   }

@@ -60,9 +60,16 @@ std::vector<torch::Tensor> level_pixels(const torch::Tensor& square, const torch
   return out;
 }
 
+/// What fits into memory depends on the machine: leaving the picture out would make other packs.
+[[noreturn]] void out_of_memory(const Source& source) {
+  throw Error(ExitCode::data, printable(source.key) +
+                                  ": needs more memory than there is; fewer --threads, or a "
+                                  "smaller --max-pixels, which leaves it out");
+}
+
 void prepare_into(Prepared& out, const Listing& listing, const Source& source,
                   const PackPlan& plan) {
-  const torch::Tensor picture = listing.pictures->read(source, plan.decode);
+  const torch::Tensor picture = read_picture(listing, source, plan.decode);
   const std::int64_t height = picture.size(0), width = picture.size(1);
   const Crop crop = resolve_crop(plan.crop, width, height);
   const Square cut = crop_square(crop, width, height, source.key);
@@ -91,6 +98,17 @@ std::string reason_of(const std::string& message, const Source& source) {
 
 }  // namespace
 
+torch::Tensor read_picture(const Listing& listing, const Source& source,
+                           const DecodeOptions& options) {
+  try {
+    return listing.pictures->read(source, options);
+  } catch (const std::bad_alloc&) {
+    out_of_memory(source);
+  } catch (const c10::Error&) {
+    out_of_memory(source);
+  }
+}
+
 Prepared prepare(const Listing& listing, const Source& source, const PackPlan& plan) {
   Prepared out;
   try {
@@ -98,9 +116,9 @@ Prepared prepare(const Listing& listing, const Source& source, const PackPlan& p
   } catch (const DataError& error) {
     out.bad = reason_of(error.what(), source);
   } catch (const std::bad_alloc&) {
-    out.bad = "needs more memory than there is; a smaller --max-pixels or fewer --threads";
-  } catch (const c10::Error& error) {
-    out.bad = "cannot be converted: " + std::string(error.what_without_backtrace());
+    out_of_memory(source);
+  } catch (const c10::Error&) {
+    out_of_memory(source);
   }
   return out;
 }
@@ -114,6 +132,7 @@ std::string record_json(const Listing& listing, const Source& source) {
   json["labels"] = nlohmann::ordered_json::object();
   for (std::size_t i = 0; i < listing.label_names.size(); ++i) {
     const float value = source.labels[i];
+    if (value == 0) continue;  // a thousand classes would be larger than the picture
     const bool whole = value >= -1e9f && value <= 1e9f &&
                        value == static_cast<float>(static_cast<std::int64_t>(value));
     if (whole) {

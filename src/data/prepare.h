@@ -15,10 +15,15 @@ struct Prepared {
   std::string bad;   ///< the reason, where not empty
 };
 
-/// Reads, cuts, reduces and encodes one picture. Any thread.
+/// As Pictures::read(), but what is not the picture's fault (no memory) is an Error that is no
+/// DataError: it ends the work, where a DataError leaves the picture out.
+torch::Tensor read_picture(const Listing& listing, const Source& source,
+                           const DecodeOptions& options);
+
+/// Reads, cuts, reduces and encodes one picture. Any thread. Throws Error as read_picture().
 Prepared prepare(const Listing& listing, const Source& source, const PackPlan& plan);
 
-/// key.json: what WebDataset readers get beside the picture.
+/// key.json: what WebDataset readers get beside the picture. Labels that are 0 are left out.
 std::string record_json(const Listing& listing, const Source& source);
 
 }  // namespace pgan::data

@@ -49,16 +49,26 @@ void drop_ambiguous(const RowNames& rows, const std::vector<std::string>& keys,
   }
 }
 
-}  // namespace
-
-bool RowNames::add(std::string_view name) {
+/// A table's name as it is kept.
+std::string plain_name(std::string_view name) {
   while (name.starts_with("./") || name.starts_with(".\\")) name.remove_prefix(2);
   std::string plain(name);
   std::replace(plain.begin(), plain.end(), '\\', '/');
+  return plain;
+}
+
+}  // namespace
+
+bool RowNames::add(std::string_view name) {
   const auto row = static_cast<std::int64_t>(names_.size());
-  const auto [entry, is_new] = rows_.emplace(std::move(plain), row);
+  const auto [entry, is_new] = rows_.emplace(plain_name(name), row);
   if (is_new) names_.push_back(&entry->first);
   return is_new;
+}
+
+std::int64_t RowNames::row_of(std::string_view name) const {
+  const auto row = rows_.find(plain_name(name));
+  return row == rows_.end() ? -1 : row->second;
 }
 
 std::int64_t RowNames::find(std::string_view key) const {

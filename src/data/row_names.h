@@ -21,6 +21,8 @@ class RowNames {
   bool add(std::string_view name);
   std::size_t size() const { return names_.size(); }
   const std::string& name(std::size_t row) const { return *names_[row]; }
+  /// The row of a name as add() takes it, or -1.
+  std::int64_t row_of(std::string_view name) const;
   /// The row of a picture, or -1.
   std::int64_t find(std::string_view key) const;
 

@@ -143,7 +143,7 @@ std::vector<std::int64_t> RowReader::replacements(const Stream& stream, std::int
   const std::int64_t width = pack_->labels().size(1);
   const float* labels = pack_->labels().const_data_ptr<float>();
   const auto row = [&](std::int64_t i) { return labels + record_of(stream, i) * width; };
-  std::ranges::stable_partition(out, [&](std::int64_t other) {
+  std::stable_partition(out.begin(), out.end(), [&](std::int64_t other) {
     return width == 0 || std::equal(row(other), row(other) + width, row(index));
   });
   return out;

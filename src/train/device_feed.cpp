@@ -34,6 +34,7 @@ DeviceFeed::Copied DeviceFeed::copy(Batch batch) const {
 
 void DeviceFeed::seek(Progress progress) {
   ahead_.reset();
+  failed_ = nullptr;
   loader_.seek(progress);
 }
 
@@ -41,6 +42,7 @@ Batch DeviceFeed::next() {
   if (device_.is_cuda() && !stream_) {
     stream_ = c10::impl::VirtualGuardImpl(device_.type()).getStreamFromGlobalPool(device_);
   }
+  if (failed_) std::rethrow_exception(std::exchange(failed_, nullptr));
   Copied now = ahead_ ? std::move(*ahead_) : copy(loader_.next());
   ahead_.reset();
   if (now.done) {
@@ -49,7 +51,13 @@ Batch DeviceFeed::next() {
     // Their memory belongs to the copying stream, which may not reuse it before this one is done.
     each_tensor(now.batch, [&](torch::Tensor& tensor) { tensor.record_stream(computing); });
   }
-  if (stream_ && loader_.ready()) ahead_ = copy(loader_.next());
+  if (stream_ && loader_.ready()) {
+    try {
+      ahead_ = copy(loader_.next());
+    } catch (...) {
+      failed_ = std::current_exception();  // of the next batch, which may not be asked for
+    }
+  }
   return std::move(now.batch);
 }
 

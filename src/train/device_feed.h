@@ -1,4 +1,5 @@
 #pragma once
+#include <exception>
 #include <optional>
 
 #include <torch/types.h>
@@ -34,6 +35,7 @@ class DeviceFeed {
   torch::Dtype dtype_;
   std::optional<c10::Stream> stream_;
   std::optional<Copied> ahead_;
+  std::exception_ptr failed_;  // what copying ahead threw
 };
 
 }  // namespace pgan::train

@@ -169,10 +169,67 @@ TEST(PackWriter, DamagedOrForeignUnfinishedWorkIsDoneAgain) {
   ledger[ledger.size() / 2] ^= 1;
   write_text(folder / "out.partial/work/chunk-0", ledger);
   EXPECT_EQ(take_up(), 88);
-  unfinished({.resolution = 4});
-  EXPECT_EQ(take_up(), -1);
+  EXPECT_THAT(message_of([&] { unfinished({.resolution = 4}); }),
+              HasSubstr("unfinished work of other pictures or options"));
+  unfinished({.resolution = 4, .force = true});
+  EXPECT_EQ(PackWriter(list_sources(folder / "in"), folder / "out", {.force = true}).begin(), -1);
   pack_quietly(folder / "in", folder / "out");
   expect_same_folders(folder / "straight", folder / "out");
+}
+
+TEST(PackWriter, StrictIsStrictAfterALenientAttemptToo) {
+  const TempFolder folder;
+  make_pictures(folder / "in", 300, 8);
+  write_text(folder / "in/7.png", "no picture");
+  {
+    PackWriter writer(list_sources(folder / "in"), folder / "out", {});
+    writer.begin();
+    writer.work(0, 1, [](auto&) {});
+  }
+  EXPECT_THROW(pack_quietly(folder / "in", folder / "out", {.strict = true}), DataError);
+  fs::create_directory(folder / "linked");
+  make_pictures(folder / "linked", 2, 8);
+  fs::create_symlink(folder / "in/1.png", folder / "linked/out.png");
+  EXPECT_EQ(pack_quietly(folder / "linked", folder / "a").skipped.size(), 1u);
+  EXPECT_THAT(message_of([&] { pack_quietly(folder / "linked", folder / "b", {.strict = true}); }),
+              HasSubstr("leads out of the folder"));
+}
+
+TEST(PackWriter, ForceReplacesNothingButPacks) {
+  const TempFolder folder;
+  make_pictures(folder / "in", 3, 8);
+  fs::create_directory(folder / "other");
+  write_text(folder / "other/dataset.json", "{\"labels\": null}");
+  EXPECT_THROW(pack_quietly(folder / "in", folder / "other", {.force = true}), ConfigError);
+  pack_quietly(folder / "in", folder / "out");
+  write_text(folder / "out/notes.txt", "mine");
+  EXPECT_THAT(message_of([&] { pack_quietly(folder / "in", folder / "out", {.force = true}); }),
+              HasSubstr("holds notes.txt"));
+  EXPECT_EQ(read_text(folder / "out/notes.txt"), "mine");
+  fs::create_directory(folder / "new.partial");
+  write_text(folder / "new.partial/thesis.tex", "mine");
+  EXPECT_THROW(pack_quietly(folder / "in", folder / "new"), ConfigError);
+  EXPECT_TRUE(fs::exists(folder / "new.partial/thesis.tex"));
+}
+
+TEST(PackWriter, FollowsALinkAsOut) {
+  const TempFolder folder;
+  make_pictures(folder / "in", 3, 8);
+  fs::create_directory(folder / "scratch");
+  fs::create_directory_symlink(folder / "scratch/pack", folder / "out");
+  pack_quietly(folder / "in", folder / "out");
+  EXPECT_TRUE(fs::is_symlink(folder / "out"));
+  EXPECT_EQ(Pack::open(folder / "scratch/pack")->info().count, 3);
+}
+
+TEST(PackWriter, AVanishedDataSetStops) {
+  const TempFolder folder;
+  make_pictures(folder / "in", 20, 8);
+  PackWriter writer(list_sources(folder / "in"), folder / "out", {});
+  writer.begin();
+  fs::rename(folder / "in", folder / "moved");
+  EXPECT_THAT(message_of([&] { writer.work(0, 1, [](auto&) {}); }),
+              HasSubstr("the data set is gone"));
 }
 
 TEST(PackWriter, TwoAtOnceAreRefused) {

@@ -2,6 +2,7 @@
 
 #include "apps/pgan_data/commands.h"
 #include "data/pack.h"
+#include "data/printable.h"
 #include "data/statistics.h"
 
 namespace pgan::apps {
@@ -21,8 +22,9 @@ std::string bars(const std::vector<std::int64_t>& bins) {
 
 void print_counts(const data::PackInfo& info) {
   std::printf("name        %s (layout %s, crop %s, format version %lld)\npictures    %lld\n",
-              info.name.c_str(), info.source.c_str(), info.crop.c_str(),
-              static_cast<long long>(info.version), static_cast<long long>(info.count));
+              data::printable(info.name).c_str(), data::printable(info.source).c_str(),
+              data::printable(info.crop).c_str(), static_cast<long long>(info.version),
+              static_cast<long long>(info.count));
   if (info.domains.empty() && info.parts.size() < 2) return;
   for (const data::PackPart& part : info.parts) {
     const char* domain =
@@ -60,10 +62,11 @@ void print_labels(const data::Pack& pack) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     const data::LabelStatistics& label = all[i];
     if (label.binary) {
-      std::printf("  %5.1f %%  %s\n", 100 * label.mean, names[i].c_str());
+      std::printf("  %5.1f %%  %s\n", 100 * label.mean, data::printable(names[i]).c_str());
     } else {
       std::printf("  %g to %g, mean %.4g, deviation %.4g |%s|  %s\n", label.low, label.high,
-                  label.mean, label.deviation, bars(label.bins).c_str(), names[i].c_str());
+                  label.mean, label.deviation, bars(label.bins).c_str(),
+                  data::printable(names[i]).c_str());
     }
   }
 }

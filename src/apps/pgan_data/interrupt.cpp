@@ -10,6 +10,7 @@ volatile std::sig_atomic_t noted_signal = 0;
 
 void note(int signal) {
   noted_signal = signal;
+  std::signal(signal, SIG_DFL);  // a second one ends the process at once
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <mutex>
 #include <optional>
@@ -106,6 +107,17 @@ void work_together(data::PackWriter& writer, comm::Communicator& host) {
   });
 }
 
+/// Throws ConfigError when the pack would replace what it is made of, or lie among it.
+void require_apart(const std::string& from, const std::string& out) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const std::string inner = fs::weakly_canonical(from, error).string() + "/";
+  const std::string outer = fs::weakly_canonical(out, error).string() + "/";
+  if (!inner.starts_with(outer) && !outer.starts_with(inner)) return;
+  throw ConfigError("--out " + out + " and --from " + from +
+                    " lie in one another; choose an --out beside the data set");
+}
+
 /// Collective: a writer of the same work on all ranks.
 std::unique_ptr<data::PackWriter> make_writer(const std::string& from, const std::string& layout,
                                               const std::string& out,
@@ -186,6 +198,7 @@ ExitCode pack_command(const Arguments& arguments, comm::Communicator& host) {
     require_option("--from", from, "pgan-data pack --from celeba --out celeba-pack");
     require_option("--out", out, "pgan-data pack --from celeba --out celeba-pack");
     options.validate();
+    require_apart(from, out);
   });
   if (!go_on) return ExitCode::ok;
   const auto writer = make_writer(from, layout, out, options, host);

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <iostream>
 
 #include "apps/pgan_data/commands.h"
@@ -34,8 +35,9 @@ ExitCode verify_command(const Arguments& arguments) {
   for (const std::string& fault : faults) std::cout << fault << "\n";
   if (!faults.empty()) {
     throw DataError(folder + ": " + std::to_string(faults.size()) +
-                    " faults, listed above; training puts other pictures in the place of damaged "
-                    "ones, packing again repairs them");
+                    " faults, listed above. Training puts other pictures in the place of single "
+                    "damaged ones, but needs whole files of the right length: copy the pack again, "
+                    "or pack again with --force");
   }
   const auto pack = data::Pack::open(folder);
   std::cout << folder << ": whole, " << pack->info().count << " pictures in "
@@ -55,6 +57,10 @@ ExitCode sheet_command(const Arguments& arguments) {
     return ExitCode::ok;
   require_option("the pack's folder", folder, "pgan-data sheet celeba-pack --out sheet.png");
   require_option("--out", out, "pgan-data sheet celeba-pack --out sheet.png");
+  const std::string kind = std::filesystem::path(out).extension().string();
+  if (kind != ".png" && kind != ".jpg" && kind != ".jpeg") {
+    throw ConfigError("--out " + out + ": expected a name that ends in .png or .jpg");
+  }
   const auto pack = data::Pack::open(folder);
   data::write_image(out, data::contact_sheet(*pack, options));
   std::cout << out << "\n";

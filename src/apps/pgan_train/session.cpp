@@ -98,6 +98,9 @@ void Session::open_data() {
     const std::int64_t end = schedule_->final_resolution();
     for (std::int64_t r = schedule_->start_resolution(); r <= end; r *= 2) pack_->require_level(r);
   });
+  if (leads() && !pack_->info().domains.empty()) {
+    log_warning("the pack " + config_.data + " has several domains; this model takes them as one");
+  }
   lasting_ = config_.lasting_values();
 }
 
