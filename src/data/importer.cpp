@@ -26,7 +26,8 @@ std::string describe(const fs::path& root) {
     const bool archive = name.ends_with(".tar") || name.find(".tar.") != std::string::npos ||
                          name.ends_with(".tgz") || name.ends_with(".7z") || name.ends_with(".rar");
     return archive ? "an archive: unpack it and give the folder"
-                   : "a file, expected a folder or a .zip";
+                   : "a file that is no data set: expected a folder, a zip archive, a table of "
+                     "pictures or an IDX file";
   }
   if (!fs::is_directory(root, error)) return "neither a folder nor a file";
   if (fs::is_regular_file(root / "data_batch_1", error)) {
@@ -61,8 +62,8 @@ const Importer& choose(const fs::path& root, const std::string& layout) {
   if (layout != "auto") {
     throw ConfigError("--layout: expected auto" + names + ", found '" + printable(layout) + "'");
   }
-  throw DataError("--from " + printable(root.string()) + ": " + describe(root) + ". --layout is " +
-                  layout_help());
+  throw DataError("--from " + printable(root.string()) + ": " + describe(root) +
+                  "; the layouts are" + names.substr(1) + " (pgan-data pack --help)");
 }
 
 void put_in_order(Listing& listing) {

@@ -146,12 +146,12 @@ TEST(Importers, SayWhatThereIs) {
   const auto fault = [](const fs::path& root, const std::string& layout = "auto") {
     return message_of([&] { list_sources(root, layout); });
   };
-  EXPECT_THAT(fault(folder.path()), HasSubstr("an empty folder. --layout is auto"));
+  EXPECT_THAT(fault(folder.path()), HasSubstr("an empty folder; the layouts are celeba, "));
   EXPECT_THAT(fault(folder / "absent"), HasSubstr("no such folder or file"));
   touch(folder, {"a.txt", "deep/b.tfrecord", "x.tar.gz", "one.jpg.bin"});
   EXPECT_THAT(fault(folder.path()), HasSubstr("4 files, none of them a picture by its name"));
   EXPECT_THAT(fault(folder / "x.tar.gz"), HasSubstr("unpack it"));
-  EXPECT_THAT(fault(folder / "a.txt"), HasSubstr("a file, expected a folder or a .zip"));
+  EXPECT_THAT(fault(folder / "a.txt"), HasSubstr("expected a folder, a zip archive"));
   EXPECT_THAT(fault(folder.path(), "mnist"), HasSubstr("as layout mnist (train-images-idx3"));
   EXPECT_THAT(fault(folder.path(), "nonsense"),
               HasSubstr("--layout: expected auto, celeba, celeba-hq, ffhq, stylegan-zip, mnist"));

@@ -2,7 +2,6 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -91,17 +90,18 @@ void work_together(data::PackWriter& writer, comm::Communicator& host) {
   while (running > 0) {
     const bool ended = work.wait();
     const std::int64_t failed = ended && work.error() ? 1 : 0;
-    torch::Tensor sums = torch::tensor({work.done(), work.bad(), std::int64_t{!ended}, failed,
-                                        ended ? std::int64_t{work.interrupted()} : 0},
-                                       torch::kInt64);
+    const std::int64_t mine = ended ? work.interrupted() : 0;
+    torch::Tensor sums = torch::tensor(
+        {work.done(), work.bad(), std::int64_t{!ended}, failed, mine, std::int64_t{mine > 0}},
+        torch::kInt64);
     host.all_reduce(sums, comm::ReduceOp::sum, "progress of packing")->wait();
     const auto* sum = sums.const_data_ptr<std::int64_t>();
     running = sum[2];
-    signal = sum[4];
+    signal = sum[5] > 0 ? sum[4] / sum[5] : 0;  // the same one, as a rule
     if (sum[3] > 0 || signal > 0) work.stop();
     if (line) line->update(sum[0], total, sum[1]);
   }
-  if (signal > 0) throw Interrupted{work.interrupted() > 0 ? work.interrupted() : SIGTERM};
+  if (signal > 0) throw Interrupted{static_cast<int>(signal)};
   comm::agree(host, [&] {
     if (work.error()) std::rethrow_exception(work.error());
   });
