@@ -47,13 +47,13 @@ void ProgressLine::message(const std::string& text) {
 }
 
 void ProgressLine::update(std::int64_t done, std::int64_t total, std::int64_t bad) {
+  // What an earlier attempt did took no time of this one.
+  if (first_ < 0) first_ = done;
   const auto now = Clock::now();
   const auto pause = std::chrono::milliseconds(terminal_ ? 100 : 10'000);
   if (now - last_ < pause || total <= 0) return;
   last_ = now;
   const double seconds = std::chrono::duration<double>(now - begin_).count();
-  // What an earlier attempt did took no time of this one.
-  if (first_ < 0) first_ = done;
   const double rate = static_cast<double>(done - first_) / seconds;
   const std::string left =
       done > first_ ? minutes(static_cast<double>(total - done) / rate) + " left" : "";
