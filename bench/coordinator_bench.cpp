@@ -1,6 +1,5 @@
 // What the coordinator's collective costs a step: processor time, which means something even where
 // there are more ranks than cores. Run by bench/coordinator.sh.
-#include <sys/resource.h>
 
 #include <chrono>
 #include <cstdio>
@@ -8,6 +7,7 @@
 
 #include "apps/cli.h"
 #include "core/option_set.h"
+#include "processor_time.h"
 #include "train/coordinator.h"
 
 namespace pgan::apps {
@@ -20,15 +20,6 @@ struct BenchOptions {
     visitor.field("step-ms", step_ms, "length of a step, in which the rank sleeps");
   }
 };
-
-double processor_seconds() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
 
 ExitCode bench_main(const Arguments& arguments, comm::Communicator& host) {
   BenchOptions options;

@@ -1,6 +1,5 @@
 // What the loader costs beside decoding: pictures a second of data::Loader from a pack, and of a
 // decoder with nothing around it on the same files. Run by bench/data.sh.
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -21,6 +20,7 @@
 #include "apps/cli.h"
 #include "core/option_set.h"
 #include "data/loader.h"
+#include "processor_time.h"
 
 namespace pgan::apps {
 namespace {
@@ -54,16 +54,6 @@ struct BenchOptions {
     loader.validate();
   }
 };
-
-/// Processor time of this process.
-double processor_seconds() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();

@@ -17,10 +17,9 @@ namespace {
 using Json = nlohmann::json;
 
 std::string shard_name(std::int64_t resolution, std::int64_t chunk) {
-  char text[48];
-  std::snprintf(text, sizeof text, "r%04lld-%05lld.tar", static_cast<long long>(resolution),
-                static_cast<long long>(chunk));
-  return text;
+  char text[32];
+  std::snprintf(text, sizeof text, "-%05lld.tar", static_cast<long long>(chunk));
+  return level_name(resolution).append(text);
 }
 
 /// Stops at more levels than a ledger has: CBOR is followed down the stack, however many there are.
@@ -78,16 +77,12 @@ void ChunkLedger::save(const std::filesystem::path& file) const {
                               {"xxh3", level.shard.xxh3},
                               {"index", Json::binary(level.index)}});
   }
-  const std::vector<std::uint8_t> bytes = Json::to_cbor(json);
-  const std::uint64_t sum = xxh3(bytes);
-  const std::filesystem::path partial = file.string() + ".partial";
-  OutputFile out(partial);
-  out.write(bytes_of(&sum, sizeof sum));
-  out.write(bytes);
-  out.finish(true);
-  std::error_code error;
-  std::filesystem::rename(partial, file, error);
-  if (error) throw DataError(file.string() + ": cannot be written: " + error.message());
+  const std::vector<std::uint8_t> body = Json::to_cbor(json);
+  const std::uint64_t sum = xxh3(body);
+  std::vector<std::uint8_t> bytes(sizeof sum);
+  std::memcpy(bytes.data(), &sum, sizeof sum);
+  bytes.insert(bytes.end(), body.begin(), body.end());
+  replace_file(file, bytes, true);
 }
 
 std::optional<ChunkLedger> ChunkLedger::load(const std::filesystem::path& file) {
@@ -130,8 +125,7 @@ void ChunkWriter::add(std::int64_t source, const Prepared& prepared, const std::
   if (std::ranges::find(ledger_.crops, prepared.crop) == ledger_.crops.end()) {
     ledger_.crops.push_back(prepared.crop);
   }
-  char key[24];
-  std::snprintf(key, sizeof key, "%08lld", static_cast<long long>(source));
+  const std::string key = record_key(source);
   bool labelled = false;
   for (std::size_t i = 0; i < tars_.size(); ++i) {
     const PlannedLevel& level = plan_.levels[i];
@@ -141,12 +135,11 @@ void ChunkWriter::add(std::int64_t source, const Prepared& prepared, const std::
       tars_[i] = std::make_unique<TarWriter>(folder_ / ledger_.levels[i].shard.name);
     }
     const std::vector<std::uint8_t>& file = prepared.files[i];
-    const std::uint64_t place[3] = {
-        tars_[i]->add(std::string(key) + "." + encoding_name(level.encoding), file), file.size(),
-        xxh3(file)};
+    const std::uint64_t place[3] = {tars_[i]->add(key + "." + encoding_name(level.encoding), file),
+                                    file.size(), xxh3(file)};
     const auto entry = bytes_of(place, sizeof place);
     ledger_.levels[i].index.insert(ledger_.levels[i].index.end(), entry.begin(), entry.end());
-    if (!labelled) tars_[i]->add(std::string(key) + ".json", bytes_of(json.data(), json.size()));
+    if (!labelled) tars_[i]->add(key + ".json", bytes_of(json));
     labelled = true;
   }
 }

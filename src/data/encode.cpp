@@ -1,7 +1,5 @@
 #include "data/encode.h"
 
-#include <unistd.h>
-
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
@@ -18,19 +16,7 @@ torch::Tensor to_interleaved(const torch::Tensor& image) {
 
 void write_image(const std::filesystem::path& file, const torch::Tensor& image) {
   const bool jpeg = file.extension() == ".jpg" || file.extension() == ".jpeg";
-  const std::vector<std::uint8_t> bytes = jpeg ? encode_jpeg(image, 95) : encode_png(image);
-  const std::filesystem::path partial = file.string() + ".partial-" + std::to_string(::getpid());
-  std::error_code error;
-  try {
-    OutputFile out(partial);
-    out.write(bytes);
-    out.finish();
-  } catch (const Error&) {
-    std::filesystem::remove(partial, error);
-    throw;
-  }
-  std::filesystem::rename(partial, file, error);
-  if (error) throw DataError(file.string() + ": cannot be written: " + error.message());
+  replace_file(file, jpeg ? encode_jpeg(image, 95) : encode_png(image));
 }
 
 void draw_text(torch::Tensor& image, const std::string& text, int x, int y, int height,

@@ -46,12 +46,6 @@ std::string csv_field(const std::string& text) {
   return out;
 }
 
-void write_text(const fs::path& file, const std::string& text) {
-  OutputFile out(file);
-  out.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-  out.finish();
-}
-
 const PackPart& part_of(const PackInfo& info, std::int64_t record) {
   return *std::ranges::find_if(info.parts, [&](const PackPart& part) {
     return record < part.records.first + part.records.count;
@@ -159,23 +153,19 @@ std::int64_t export_pack(const Pack& pack, const fs::path& out, const ExportOpti
   };
   const auto consume = [&](std::int64_t i, std::vector<std::uint8_t>&& bytes) {
     const std::int64_t record = records[static_cast<std::size_t>(i)];
-    char name[32];
-    std::snprintf(name, sizeof name, "/%08lld.%s", static_cast<long long>(record),
-                  as_stored ? "jpg" : "png");
-    const std::string file = folder_of(info, part_of(info, record)) + name;
-    OutputFile picture(folder.path() / file);
-    picture.write(bytes);
-    picture.finish();
+    const std::string file = folder_of(info, part_of(info, record)) + "/" + record_key(record) +
+                             (as_stored ? ".jpg" : ".png");
+    replace_file(folder.path() / file, bytes);
     tables.add(pack, record, file);
     ++done;
   };
   ordered_parallel(total, thread_count(options.threads), make, consume,
                    [&] { report(done, total); });
-  write_text(folder.path() / "names.jsonl", tables.names);
+  replace_file(folder.path() / "names.jsonl", bytes_of(tables.names));
   const bool captioned = tables.captions != kCaptionHeads;
-  if (captioned) write_text(folder.path() / "captions.csv", tables.captions);
+  if (captioned) replace_file(folder.path() / "captions.csv", bytes_of(tables.captions));
   if (!info.label_names.empty() || (!captioned && info.domains.empty())) {
-    write_text(folder.path() / "labels.csv", tables.labels);
+    replace_file(folder.path() / "labels.csv", bytes_of(tables.labels));
   }
   folder.commit();
   return total;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "data/row_names.h"
+#include "data/table_reader.h"
 
 namespace pgan::data {
 namespace {
@@ -54,9 +55,7 @@ std::vector<std::string> class_names(Listing& listing, std::size_t depth) {
 }  // namespace
 
 std::optional<Split> split_by_name(std::string_view name) {
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string lower = lower_case(name);
   if (lower == "train" || lower == "training") return Split::train;
   if (lower == "val" || lower == "valid" || lower == "validation" || lower == "dev") {
     return Split::validation;

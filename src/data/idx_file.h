@@ -13,7 +13,7 @@ class IdxFile {
  public:
   /// dims: 1 for labels, 3 for images. Throws DataError: another magic number than 0x800 + dims, an
   /// image side over 1,024, more than 2^32 bytes declared, damaged compression. A file that ends
-  /// early is not an error: see complete().
+  /// early is not an error: see declared().
   IdxFile(const std::filesystem::path& file, int dims);
 
   std::int64_t declared() const { return declared_; }

@@ -25,18 +25,12 @@ constexpr std::array kCaptionColumns = {"caption", "captions", "comment", "text"
 constexpr std::array kTokenFiles = {"Flickr8k.token.txt", "Flickr8k_text/Flickr8k.token.txt",
                                     "results_20130124.token", "captions.txt"};
 
-std::string lower_case(std::string_view text) {
-  std::string lower(trimmed(text));
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
-}
-
 template <class Names>
 std::optional<std::size_t> column_of(const TableReader& reader, const Names& names) {
   const auto& fields = reader.fields();
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (std::find(names.begin(), names.end(), lower_case(fields[i])) != names.end()) return i;
+    if (std::find(names.begin(), names.end(), lower_case(trimmed(fields[i]))) != names.end())
+      return i;
   }
   return std::nullopt;
 }

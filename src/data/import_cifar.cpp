@@ -9,6 +9,8 @@
 #include "data/folder_labels.h"
 #include "data/layouts.h"
 #include "data/mapped_file.h"
+#include "data/pack_info.h"
+#include "data/picture_files.h"
 #include "data/printable.h"
 #include "data/row_names.h"
 #include "data/table_reader.h"
@@ -84,12 +86,10 @@ class CifarPictures : public Pictures {
       : batches_(std::move(batches)), record_(record) {}
 
   torch::Tensor read(const Source& source, const DecodeOptions&) const override {
-    std::size_t place = source.place;
-    auto batch = batches_.begin();
-    for (; place >= batch->mapped.bytes().size() / record_; ++batch) {
-      place -= batch->mapped.bytes().size() / record_;
-    }
-    const auto pixels = batch->mapped.bytes().subspan((place + 1) * record_ - kPixels, kPixels);
+    std::uint64_t place = source.place;
+    const Batch& batch = part_at(
+        batches_, place, [this](const Batch& one) { return one.mapped.bytes().size() / record_; });
+    const auto pixels = batch.mapped.bytes().subspan((place + 1) * record_ - kPixels, kPixels);
     require_readable(pixels, printable(source.key));
     torch::Tensor planes = torch::empty({3, kSide, kSide}, torch::kUInt8);
     std::memcpy(planes.data_ptr(), pixels.data(), pixels.size());
@@ -124,9 +124,7 @@ void add_batch(const Batch& batch, const Layout& layout, std::uint64_t& place, L
   const auto bytes = batch.mapped.bytes();
   const std::string stem = fs::path(batch.name).stem().string();
   for (std::size_t i = 0; i < bytes.size() / record; ++i, ++place) {
-    std::string number = std::to_string(i);
-    number.insert(0, std::max<std::size_t>(number.size(), 8) - number.size(), '0');
-    std::string key = stem + "/" + number;
+    std::string key = stem + "/" + record_key(static_cast<std::int64_t>(i));
     const std::size_t label = bytes[i * record + layout.label_bytes - 1];
     if (label >= layout.classes) {
       listing.skipped.push_back({std::move(key), "expected a label below " +

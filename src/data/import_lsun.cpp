@@ -61,11 +61,12 @@ class LmdbPictures : public Pictures {
   explicit LmdbPictures(std::vector<LmdbRecords> databases) : databases_(std::move(databases)) {}
 
   torch::Tensor read(const Source& source, const DecodeOptions& options) const override {
-    std::size_t place = source.place;
-    auto database = databases_.begin();
-    for (; place >= database->records().size(); ++database) place -= database->records().size();
-    require_readable(database->records()[place].value, printable(source.key));
-    return decode(database->records()[place].value, printable(source.key), options);
+    std::uint64_t place = source.place;
+    const LmdbRecords& database =
+        part_at(databases_, place, [](const LmdbRecords& one) { return one.records().size(); });
+    const auto bytes = database.records()[place].value;
+    require_readable(bytes, printable(source.key));
+    return decode(bytes, printable(source.key), options);
   }
 
  private:

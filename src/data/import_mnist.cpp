@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cctype>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -12,9 +11,11 @@
 #include "data/folder_labels.h"
 #include "data/idx_file.h"
 #include "data/layouts.h"
+#include "data/pack_info.h"
 #include "data/picture_files.h"
 #include "data/printable.h"
 #include "data/row_names.h"
+#include "data/table_reader.h"
 
 namespace pgan::data {
 namespace {
@@ -33,9 +34,7 @@ struct ImageFile {
 };
 
 std::optional<ImageFile> parse_name(const fs::path& path) {
-  std::string name = path.filename().string();
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string name = lower_case(path.filename().string());
   if (name.ends_with(".gz")) name.resize(name.size() - 3);
   for (const char* ending : {"images-idx3-ubyte", "images.idx3-ubyte"}) {
     if (!name.ends_with(ending)) continue;
@@ -118,15 +117,16 @@ class IdxPictures : public Pictures {
   const std::vector<Part>& parts() const { return parts_; }
 
   torch::Tensor read(const Source& source, const DecodeOptions&) const override {
-    auto place = static_cast<std::int64_t>(source.place);
-    auto part = parts_.begin();
-    for (; place >= part->images.count(); ++part) place -= part->images.count();
-    const std::int64_t height = part->images.height(), width = part->images.width();
-    const auto bytes = part->images.item(place);
-    require_readable(bytes, part->name);
+    std::uint64_t place = source.place;
+    const Part& part = part_at(parts_, place, [](const Part& one) {
+      return static_cast<std::uint64_t>(one.images.count());
+    });
+    const std::int64_t height = part.images.height(), width = part.images.width();
+    const auto bytes = part.images.item(static_cast<std::int64_t>(place));
+    require_readable(bytes, part.name);
     torch::Tensor grey = torch::empty({height, width}, torch::kUInt8);
     std::memcpy(grey.data_ptr(), bytes.data(), bytes.size());
-    if (part->transposed) grey = grey.t();
+    if (part.transposed) grey = grey.t();
     return grey.unsqueeze(2).expand({-1, -1, 3}).contiguous();
   }
 
@@ -191,9 +191,7 @@ void add_part(const Part& part, std::size_t first_class, Listing& listing) {
   const char* folder = part.split == Split::train ? "train/" : "test/";
   std::uint64_t place = listing.sources.size();
   for (std::int64_t i = 0; i < part.images.count(); ++i) {
-    std::string number = std::to_string(i);
-    number.insert(0, std::max<std::size_t>(number.size(), 8) - number.size(), '0');
-    Source source{.key = folder + number, .place = place++, .split = part.split};
+    Source source{.key = folder + record_key(i), .place = place++, .split = part.split};
     if (!listing.label_names.empty()) {
       source.labels = one_hot(listing.label_names.size(), part.labels->item(i)[0] - first_class);
     }

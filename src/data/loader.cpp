@@ -104,7 +104,8 @@ struct Loader::State {
   void lay_out(Slot& slot);
   void fill_rows(Slot& slot, std::int64_t begin, std::int64_t end,
                  std::vector<std::uint8_t>& scratch);
-  torch::Tensor labels_of(const Progress& before, std::span<const std::int64_t> rows) const;
+  torch::Tensor labels_of_all(const Slot& slot) const;
+  void copy_labels(std::int64_t record, torch::Tensor& to, std::int64_t row) const;
   std::int64_t bytes_of(const Slot& slot) const;
 };
 
@@ -182,7 +183,7 @@ void Loader::State::run_worker() {
   }
 }
 
-/// Everything of a batch but its pixels.
+/// Everything of a batch but its pixels, and the labels that come with them.
 void Loader::State::lay_out(Slot& slot) {
   const RowShare& rows = slot.plan.rows;
   const std::int64_t side = slot.plan.growth.resolution;
@@ -201,10 +202,8 @@ void Loader::State::lay_out(Slot& slot) {
     const double* draw = draws.const_data_ptr<double>();
     for (std::size_t i = 0; i < slot.mirrored.size(); ++i) slot.mirrored[i] = draw[i] < 0.5;
   }
-  std::vector<std::int64_t> all(static_cast<std::size_t>(rows.global));
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
-  slot.batch.labels = labels_of(slot.before, rows.rows);
-  slot.batch.global_labels = labels_of(slot.before, all);
+  slot.batch.labels = torch::empty({slot.rows(), reader.pack().labels().size(1)});
+  slot.batch.global_labels = labels_of_all(slot);
   slot.batch.rows = rows;
 }
 
@@ -212,8 +211,6 @@ void Loader::State::fill_rows(Slot& slot, std::int64_t begin, std::int64_t end,
                               std::vector<std::uint8_t>& scratch) {
   const Growth& growth = slot.plan.growth;
   const std::int64_t area = 3 * growth.resolution * growth.resolution;
-  const torch::Tensor& known = reader.pack().labels();
-  const std::int64_t width = known.size(1);
   for (std::int64_t i = begin; i < end; ++i) {
     const std::int64_t position =
         slot.before.images + slot.plan.rows.rows[static_cast<std::size_t>(i)];
@@ -222,28 +219,27 @@ void Loader::State::fill_rows(Slot& slot, std::int64_t begin, std::int64_t end,
       fill_real(pixels, growth, mirror, slot.images[stream] + i * area);
     };
     const std::int64_t record = reader.read(position, growth.resolution, scratch, take);
-    if (width == 0) continue;
-    std::memcpy(slot.batch.labels.mutable_data_ptr<float>() + i * width,
-                known.const_data_ptr<float>() + record * width,
-                static_cast<std::size_t>(width) * sizeof(float));
+    copy_labels(record, slot.batch.labels, i);
   }
 }
 
-torch::Tensor Loader::State::labels_of(const Progress& before,
-                                       std::span<const std::int64_t> rows) const {
-  const torch::Tensor& known = reader.pack().labels();
-  const std::int64_t width = known.size(1);
-  torch::Tensor out =
-      torch::empty({static_cast<std::int64_t>(rows.size()), width}, torch::kFloat32);
-  if (width == 0) return out;
-  float* to = out.mutable_data_ptr<float>();
-  for (const std::int64_t row : rows) {
-    const std::int64_t record = reader.record_at(reader.streams()[0], before.images + row);
-    std::memcpy(to, known.const_data_ptr<float>() + record * width,
-                static_cast<std::size_t>(width) * sizeof(float));
-    to += width;
+torch::Tensor Loader::State::labels_of_all(const Slot& slot) const {
+  const std::int64_t rows = slot.plan.rows.global, width = reader.pack().labels().size(1);
+  torch::Tensor out = torch::empty({rows, width}, torch::kFloat32);
+  for (std::int64_t row = 0; width > 0 && row < rows; ++row) {
+    const std::int64_t position = slot.before.images + row;
+    copy_labels(reader.record_at(reader.streams()[0], position), out, row);
   }
   return out;
+}
+
+void Loader::State::copy_labels(std::int64_t record, torch::Tensor& to, std::int64_t row) const {
+  const torch::Tensor& known = reader.pack().labels();
+  const std::int64_t width = known.size(1);
+  if (width == 0) return;
+  std::memcpy(to.mutable_data_ptr<float>() + row * width,
+              known.const_data_ptr<float>() + record * width,
+              static_cast<std::size_t>(width) * sizeof(float));
 }
 
 Loader::Loader(std::shared_ptr<const Pack> pack, std::vector<Stream> streams,

@@ -10,33 +10,31 @@
 #include "core/error.h"
 #include "core/file_error.h"
 #include "data/pack.h"
+#include "data/printable.h"
 
 namespace pgan::data {
 namespace fs = std::filesystem;
 
 namespace {
 
-/// Other programs' data sets have a dataset.json as well.
-bool is_pack(const fs::path& folder) {
-  try {
-    Pack::open_info(folder);
-    return true;
-  } catch (const DataError&) {
-    return false;
-  }
-}
-
-/// A file in a pack's folder that is not the pack's; empty without one.
-std::string foreign_file(const fs::path& folder) {
-  std::error_code error;
-  if (!fs::exists(folder / "dataset.json", error)) return {};
+/// --force replaces packs only, and what is theirs: other programs' data sets have a dataset.json
+/// as well, and people put notes beside a pack.
+void require_replaceable(const fs::path& folder) {
   std::set<std::string> known = {"dataset.json", "work", ".lock"};
-  for (const PackFile& file : Pack::open_info(folder).files()) known.insert(file.name);
+  try {
+    for (const PackFile& file : Pack::open_info(folder).files()) known.insert(file.name);
+  } catch (const DataError&) {
+    throw ConfigError(folder.string() +
+                      " is not empty and no pack: --force replaces packs only; "
+                      "choose another --out");
+  }
+  std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    if (!known.contains(name)) return name;
+    if (known.contains(name)) continue;
+    throw ConfigError(folder.string() + " holds " + printable(name) +
+                      " beside its pack, which --force would delete; move it away");
   }
-  return {};
 }
 
 /// So that the names in it survive a crash of the machine; file systems that cannot are left alone.
@@ -76,15 +74,7 @@ NewFolder::NewFolder(fs::path target, bool replace, Unfinished unfinished)
                         " exists and is not empty; choose another --out, or "
                         "--force to replace a pack");
     }
-    if (!empty && !is_pack(target_)) {
-      throw ConfigError(target_.string() +
-                        " is not empty and no pack: --force replaces packs only; "
-                        "choose another --out");
-    }
-  }
-  if (const std::string other = replace ? foreign_file(target_) : ""; !other.empty()) {
-    throw ConfigError(target_.string() + " holds " + other +
-                      " beside its pack, which --force would delete; move it away");
+    if (!empty) require_replaceable(target_);
   }
   partial_ = unfinished == Unfinished::kept
                  ? kept_path(target_)

@@ -2,23 +2,21 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <system_error>
 #include <utility>
 
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "core/error.h"
 #include "core/file_error.h"
 
 namespace pgan::data {
-namespace {
-
 std::string hex16(std::uint64_t value) {
   char text[17];
   std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
   return text;
 }
-
-}  // namespace
 
 struct OutputFile::State {
   std::filesystem::path path;
@@ -58,6 +56,22 @@ std::string OutputFile::finish(bool durable) {
     state_->fail();
   }
   return hex16(XXH3_64bits_digest(state_->hash));
+}
+
+void replace_file(const std::filesystem::path& file, std::span<const std::uint8_t> bytes,
+                  bool durable) {
+  const std::filesystem::path partial = file.string() + ".partial-" + std::to_string(::getpid());
+  std::error_code error;
+  try {
+    OutputFile out(partial);
+    out.write(bytes);
+    out.finish(durable);
+  } catch (const Error&) {
+    std::filesystem::remove(partial, error);
+    throw;
+  }
+  std::filesystem::rename(partial, file, error);
+  if (error) throw DataError(file.string() + ": cannot be written: " + error.message());
 }
 
 std::uint64_t xxh3(std::span<const std::uint8_t> bytes) {

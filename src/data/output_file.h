@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace pgan::data {
 
@@ -32,7 +33,18 @@ inline std::span<const std::uint8_t> bytes_of(const void* data, std::size_t size
   return {static_cast<const std::uint8_t*>(data), size};
 }
 
-/// XXH3 64-bit checksum, and as 16 hexadecimal digits.
+inline std::span<const std::uint8_t> bytes_of(std::string_view text) {
+  return bytes_of(text.data(), text.size());
+}
+
+/// Puts a file in the place of an older one: whole under its name, or not at all. durable: as
+/// OutputFile::finish(). Throws DataError (no space, no permission).
+void replace_file(const std::filesystem::path& file, std::span<const std::uint8_t> bytes,
+                  bool durable = false);
+
+/// 16 hexadecimal digits.
+std::string hex16(std::uint64_t value);
+/// XXH3 64-bit checksum, and as hex16().
 std::uint64_t xxh3(std::span<const std::uint8_t> bytes);
 std::string xxh3_text(std::span<const std::uint8_t> bytes);
 

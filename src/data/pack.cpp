@@ -60,8 +60,7 @@ std::shared_ptr<const Pack> Pack::open_with(const fs::path& folder, Map map) {
   for (const PackLevel& level : info.levels) {
     Level& opened = pack->levels_.emplace_back();
     if (level.encoding == Encoding::reduced) continue;
-    const std::string side = std::to_string(level.resolution);
-    opened.raw_header = "P6\n" + side + " " + side + "\n255\n";
+    opened.raw_header = ppm_header(level.resolution);
     opened.index = map(level.index);
     for (const PackShard& shard : level.shards) {
       opened.shards.push_back(map(shard.file));
@@ -107,11 +106,6 @@ std::shared_ptr<const Pack> Pack::open_damaged(const fs::path& folder,
       return MappedFile();
     }
   });
-}
-
-bool Pack::has_level(std::int64_t resolution) const {
-  const auto is = [&](const PackLevel& level) { return level.resolution == resolution; };
-  return std::any_of(info_.levels.begin(), info_.levels.end(), is);
 }
 
 void Pack::require_level(std::int64_t resolution) const {

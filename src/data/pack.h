@@ -34,7 +34,6 @@ class Pack {
   /// float32 [count, C] on the CPU, a view of the file: not to be written to. C = 0 without labels.
   const torch::Tensor& labels() const { return labels_; }
 
-  bool has_level(std::int64_t resolution) const;
   /// Throws DataError naming the pack's levels when the resolution is not among them.
   void require_level(std::int64_t resolution) const;
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <thread>
 
 #include <nlohmann/json.hpp>
@@ -119,14 +118,8 @@ std::string skipped_lines(const std::vector<Skipped>& skipped) {
 PackFile write_file(const fs::path& folder, const std::string& name, const void* data,
                     std::size_t bytes) {
   OutputFile out(folder / name);
-  out.write({static_cast<const std::uint8_t*>(data), bytes});
+  out.write(bytes_of(data, bytes));
   return {name, static_cast<std::int64_t>(bytes), out.finish(true)};
-}
-
-std::string index_name(std::int64_t resolution) {
-  char text[32];
-  std::snprintf(text, sizeof text, "r%04lld.index", static_cast<long long>(resolution));
-  return text;
 }
 
 }  // namespace
@@ -163,7 +156,7 @@ PackReport assemble_pack(const Listing& listing, const PackPlan& plan,
   }
   for (std::size_t i = 0; i < info.levels.size(); ++i) {
     if (info.levels[i].encoding == Encoding::reduced) continue;
-    info.levels[i].index = write_file(folder, index_name(info.levels[i].resolution),
+    info.levels[i].index = write_file(folder, level_name(info.levels[i].resolution) + ".index",
                                       tables.index[i].data(), tables.index[i].size());
   }
   const std::string json = pack_info_json(info);

@@ -1,7 +1,7 @@
 #include "data/pack_info.h"
 
 #include <array>
-#include <bit>
+#include <cstdio>
 
 #include <nlohmann/json.hpp>
 
@@ -53,6 +53,23 @@ std::string split_name(Split split) {
   return kNames[static_cast<std::size_t>(split)];
 }
 
+std::string level_name(std::int64_t resolution) {
+  char text[24];
+  std::snprintf(text, sizeof text, "r%04lld", static_cast<long long>(resolution));
+  return text;
+}
+
+std::string record_key(std::int64_t number) {
+  char text[24];
+  std::snprintf(text, sizeof text, "%08lld", static_cast<long long>(number));
+  return text;
+}
+
+std::string ppm_header(std::int64_t resolution) {
+  const std::string side = std::to_string(resolution);
+  return "P6\n" + side + " " + side + "\n255\n";
+}
+
 RecordRange PackInfo::range(Split wanted, std::int64_t domain) const {
   for (const PackPart& part : parts) {
     if (part.domain == domain && part.split == wanted) return part.records;
@@ -73,8 +90,7 @@ RecordRange PackInfo::range_of_domain(std::int64_t domain) const {
 std::int64_t PackInfo::largest() const {
   std::int64_t largest = 0;
   for (const PackLevel& level : levels) {
-    if (std::has_single_bit(static_cast<std::uint64_t>(level.resolution)))
-      largest = level.resolution;
+    if (is_power_of_two(level.resolution)) largest = level.resolution;
   }
   return largest;
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <bit>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -86,6 +87,17 @@ struct PackInfo {
 };
 
 std::string split_name(Split split);
+
+/// What the files of a level begin with: "r0064".
+std::string level_name(std::int64_t resolution);
+/// A picture's number as its files are named: 8 digits, more beyond 10^8.
+std::string record_key(std::int64_t number);
+/// What a raw picture of this size begins with.
+std::string ppm_header(std::int64_t resolution);
+
+inline bool is_power_of_two(std::int64_t value) {
+  return value > 0 && std::has_single_bit(static_cast<std::uint64_t>(value));
+}
 
 /// Parses and checks dataset.json: version, counts, names without folders, levels, shards and parts
 /// that cover all records. Throws DataError naming file and field.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <limits>
 
 #include <nlohmann/json.hpp>
@@ -27,10 +26,6 @@ constexpr std::array<Split, 3> kSplits = {Split::train, Split::validation, Split
 /// stack, however many a file has.
 std::string shown(const Json& value) {
   return value.is_structured() ? value.type_name() : printable(value.dump().substr(0, 40));
-}
-
-bool is_power_of_two(std::int64_t value) {
-  return std::has_single_bit(static_cast<std::uint64_t>(value));
 }
 
 /// dataset.json's fields with their checks; every message names the file and the field.

@@ -43,10 +43,6 @@ void PackOptions::visit(OptionVisitor& visitor) {
 
 namespace {
 
-bool is_power_of_two(std::int64_t value) {
-  return value > 0 && std::has_single_bit(static_cast<std::uint64_t>(value));
-}
-
 void check_range(const char* option, std::int64_t value, std::int64_t low, std::int64_t high) {
   if (value >= low && value <= high) return;
   throw ConfigError(std::string(option) + ": expected " + std::to_string(low) + " to " +
@@ -193,21 +189,6 @@ std::vector<std::int64_t> sample_sides(const Listing& listing, const PackPlan& p
   return sides;
 }
 
-/// Bytes of a record's tar entries and indexes: the mean of some.
-std::int64_t measured_record_bytes(const Listing& listing, const PackPlan& plan) {
-  std::int64_t bytes = 0, records = 0;
-  for (const Source* source : sample_sources(listing, 8)) {
-    const Prepared prepared = prepare(listing, *source, plan);
-    if (!prepared.bad.empty()) continue;
-    ++records;
-    bytes += 512 + static_cast<std::int64_t>(tar_padded(record_json(listing, *source).size()));
-    for (const auto& file : prepared.files) {
-      if (!file.empty()) bytes += 512 + 24 + static_cast<std::int64_t>(tar_padded(file.size()));
-    }
-  }
-  return records == 0 ? 0 : bytes / records;
-}
-
 /// A pure function of the plan and the count: the same chunks whatever the ranks.
 std::int64_t chunk_records(const PackPlan& plan, std::int64_t shard_mib, std::int64_t count) {
   double largest = 1;
@@ -249,6 +230,20 @@ std::vector<PlannedLevel> plan_levels(const std::string& encode, std::int64_t re
   return levels;
 }
 
+std::int64_t measured_record_bytes(const Listing& listing, const PackPlan& plan) {
+  std::int64_t bytes = 0, records = 0;
+  for (const Source* source : sample_sources(listing, 8)) {
+    const Prepared prepared = prepare(listing, *source, plan);
+    if (!prepared.bad.empty()) continue;
+    ++records;
+    bytes += 512 + static_cast<std::int64_t>(tar_padded(record_json(listing, *source).size()));
+    for (const auto& file : prepared.files) {
+      if (!file.empty()) bytes += 512 + 24 + static_cast<std::int64_t>(tar_padded(file.size()));
+    }
+  }
+  return records == 0 ? 0 : bytes / records;
+}
+
 PackPlan plan_pack(const Listing& listing, const PackOptions& options) {
   options.validate();
   parse_encodings(options.encode);
@@ -266,7 +261,6 @@ PackPlan plan_pack(const Listing& listing, const PackOptions& options) {
   plan.levels = plan_levels(options.encode, plan.resolution,
                             options.native != 0 ? options.native : listing.native);
   plan.chunk_records = chunk_records(plan, options.shard_mib, std::ssize(listing.sources));
-  plan.record_bytes = measured_record_bytes(listing, plan);
   return plan;
 }
 

@@ -43,12 +43,14 @@ struct PackPlan {
   bool upscale = false;
   DecodeOptions decode;
   std::int64_t chunk_records = 1;  ///< sources that make one shard of each level
-  std::int64_t record_bytes = 0;   ///< of one record at all levels, as measured on some
 };
 
-/// Decides. Reads up to 25 pictures to see what fits and how large they get; sources must be in
+/// Decides. Reads up to 25 pictures to see what fits, if no resolution is given; sources must be in
 /// their final order. Throws ConfigError (an encoding without the level it needs).
 PackPlan plan_pack(const Listing& listing, const PackOptions& options);
+
+/// Bytes of one record at all levels: the mean of 8, which it prepares; 0 when none can be used.
+std::int64_t measured_record_bytes(const Listing& listing, const PackPlan& plan);
 
 /// Levels from "ENCODING[,RESOLUTION:ENCODING]...", each holding up to the next resolution listed:
 /// raw, png, jpeg:QUALITY, or reduced (nothing stored: decoded from a larger JPEG level). Throws

@@ -1,8 +1,6 @@
 #include "data/pack_writer.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <system_error>
 #include <tuple>
@@ -42,9 +40,7 @@ class Fingerprint {
     bytes_.clear();
     add(sum);
   }
-  std::uint64_t value() const {
-    return xxh3({reinterpret_cast<const std::uint8_t*>(bytes_.data()), bytes_.size()});
-  }
+  std::uint64_t value() const { return xxh3(bytes_of(bytes_)); }
 
  private:
   std::string bytes_;
@@ -91,18 +87,11 @@ void hold_out(Listing& listing, double fraction) {
     throw ConfigError("--test-fraction: this set has its own split; leave the option out");
   }
   for (Source& source : listing.sources) {
-    const auto hash =
-        xxh3({reinterpret_cast<const std::uint8_t*>(source.key.data()), source.key.size()});
+    const std::uint64_t hash = xxh3(bytes_of(source.key));
     const bool held = static_cast<double>(hash >> 11) * 0x1p-53 < fraction;
     source.split = held ? Split::test : Split::train;
   }
   listing.has_split = true;
-}
-
-std::string hex(std::uint64_t value) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
-  return text;
 }
 
 std::string read_line(const fs::path& file) {
@@ -110,14 +99,6 @@ std::string read_line(const fs::path& file) {
   std::string line;
   std::getline(stream, line);
   return line;
-}
-
-void write_durably(const fs::path& file, const std::string& line) {
-  const fs::path partial = file.string() + ".partial";
-  OutputFile out(partial);
-  out.write(bytes_of(line.data(), line.size()));
-  out.finish(true);
-  fs::rename(partial, file);
 }
 
 /// True when some finished chunk holds a picture.
@@ -207,14 +188,14 @@ void PackWriter::lock() {
 void PackWriter::check_room(std::int64_t done) const {
   const std::int64_t left = std::ssize(listing_.sources) - done;
   // A tenth more, since the mean of a few pictures is not that of all.
-  target_->require_space(plan_.record_bytes * left / 10 * 11);
+  target_->require_space(measured_record_bytes(listing_, plan_) * left / 10 * 11);
 }
 
 std::int64_t PackWriter::begin() {
   target_ = std::make_unique<NewFolder>(out_, options_.force, NewFolder::Unfinished::kept);
   lock();
   const fs::path name = folder_ / kWork / "plan";
-  bool other = fs::exists(folder_ / kWork) && read_line(name) != hex(fingerprint_);
+  bool other = fs::exists(folder_ / kWork) && read_line(name) != hex16(fingerprint_);
   if (!fs::exists(folder_ / kWork)) require_empty(folder_);
   if (other && !options_.force && has_pictures(folder_ / kWork)) {
     throw ConfigError(
@@ -232,7 +213,7 @@ std::int64_t PackWriter::begin() {
   fs::create_directories(folder_ / kWork, error);
   if (error) throw_file_error("cannot make the folder", folder_ / kWork, error.value());
   begun_ = true;
-  write_durably(name, hex(fingerprint_));
+  replace_file(name, bytes_of(hex16(fingerprint_)), true);
   std::int64_t done = 0;
   const std::int64_t total = std::ssize(listing_.sources);
   for (std::int64_t chunk = 0; chunk < chunks(); ++chunk) {

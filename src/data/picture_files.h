@@ -40,4 +40,13 @@ struct FoundPictures {
 FoundPictures find_pictures(const std::filesystem::path& root, const std::string& below = {},
                             std::size_t most = std::numeric_limits<std::size_t>::max());
 
+/// Of parts laid end to end, the one that holds item `place`, which then is the item's number in
+/// it. count: a part's items.
+template <class Parts, class Count>
+const auto& part_at(const Parts& parts, std::uint64_t& place, Count count) {
+  auto part = parts.begin();
+  for (; place >= count(*part); ++part) place -= count(*part);
+  return *part;
+}
+
 }  // namespace pgan::data

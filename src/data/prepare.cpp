@@ -14,16 +14,11 @@ namespace pgan::data {
 namespace {
 
 std::vector<std::uint8_t> encode_ppm(const torch::Tensor& image) {
-  const std::int64_t side = image.size(1), area = side * side;
-  const std::string text = std::to_string(side);
-  const std::string header = "P6\n" + text + " " + text + "\n255\n";
+  const std::string header = ppm_header(image.size(1));
+  const torch::Tensor pixels = to_interleaved(image);
   std::vector<std::uint8_t> bytes(header.begin(), header.end());
-  bytes.resize(header.size() + static_cast<std::size_t>(3 * area));
-  std::uint8_t* to = bytes.data() + header.size();
-  const std::uint8_t* planes = image.const_data_ptr<std::uint8_t>();
-  for (std::int64_t i = 0; i < area; ++i) {
-    for (std::int64_t c = 0; c < 3; ++c) *to++ = planes[c * area + i];
-  }
+  const auto* from = pixels.const_data_ptr<std::uint8_t>();
+  bytes.insert(bytes.end(), from, from + pixels.numel());
   return bytes;
 }
 

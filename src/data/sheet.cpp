@@ -122,12 +122,14 @@ torch::Tensor contact_sheet(const Pack& pack, const SheetOptions& options) {
   const std::int64_t count = std::ssize(records);
   const std::int64_t factor = std::max<std::int64_t>(1, (options.labels ? 160 : 64) / side);
   const std::int64_t shown = side * factor, letters = std::max<std::int64_t>(4, shown / kLetter);
-  const Texts texts(pack, static_cast<std::size_t>(letters));
   std::vector<std::vector<std::string>> below(records.size());
   std::size_t lines = 0;
-  for (std::size_t i = 0; options.labels && i < records.size(); ++i) {
-    below[i] = texts.of(records[i]);
-    lines = std::max(lines, below[i].size());
+  if (options.labels) {
+    const Texts texts(pack, static_cast<std::size_t>(letters));
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      below[i] = texts.of(records[i]);
+      lines = std::max(lines, below[i].size());
+    }
   }
   const std::int64_t columns = std::min(options.columns, count),
                      rows = (count + columns - 1) / columns;
@@ -138,9 +140,13 @@ torch::Tensor contact_sheet(const Pack& pack, const SheetOptions& options) {
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t x = kGap + i % columns * cell, y = kGap + i / columns * height;
     const auto which = static_cast<std::size_t>(i);
-    const torch::Tensor image =
-        pack.image(records[which], side).repeat_interleave(factor, 1).repeat_interleave(factor, 2);
-    sheet.narrow(1, y, shown).narrow(2, x, shown).copy_(image);
+    torch::Tensor cut = sheet.narrow(1, y, shown).narrow(2, x, shown);
+    try {
+      const torch::Tensor image = pack.image(records[which], side);
+      cut.copy_(image.repeat_interleave(factor, 1).repeat_interleave(factor, 2));
+    } catch (const DataError&) {
+      cut.fill_(kDamagedGrey);
+    }
     for (std::size_t line = 0; line < below[which].size(); ++line) {
       torch::Tensor box =
           sheet.narrow(1, y + shown + 1 + static_cast<std::int64_t>(line) * kLine, kLine)

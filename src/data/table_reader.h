@@ -61,6 +61,8 @@ bool is_csv_name(std::string_view name);
 
 /// Without blanks at both ends.
 std::string_view trimmed(std::string_view text);
+/// ASCII letters in lower case.
+std::string lower_case(std::string_view text);
 
 /// "1_000" is none: a whole number or decimal fraction, finite, as float.
 std::optional<float> parse_number(std::string_view text);

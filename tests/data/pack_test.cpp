@@ -11,6 +11,7 @@
 #include "data/export.h"
 #include "data/fixtures.h"
 #include "data/output_file.h"
+#include "data/sheet.h"
 #include "data/verify.h"
 
 namespace pgan::data {
@@ -214,6 +215,18 @@ TEST(DamagedPack, FilesCutWhileOpenAreErrors) {
   fs::resize_file(folder / "pack/r0128-00000.tar", 60'000);
   EXPECT_NO_THROW(pack->image(0, 128));
   EXPECT_THAT(message_of([&] { pack->image(3, 128); }), HasSubstr("cannot be read"));
+}
+
+TEST(DamagedPack, SheetsShowTheOtherPictures) {
+  const TempFolder folder;
+  const auto pack = synth_pack(folder, 3, 64);
+  flip(folder / "pack/r0064-00000.tar", 700);
+  const torch::Tensor sheet = contact_sheet(*pack, {.count = 3, .labels = false});
+  const auto cell = [&](std::int64_t i) {
+    return sheet.narrow(1, 4, 64).narrow(2, 4 + 68 * i, 64);
+  };
+  EXPECT_TRUE(cell(0).eq(200).all().item<bool>());
+  EXPECT_TRUE(cell(1).equal(pack->image(1, 64)));
 }
 
 /// As version 1 had it: 16 bytes an index entry, the split in a file, no parts.
