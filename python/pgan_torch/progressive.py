@@ -3,14 +3,13 @@
 Module and parameter names are those of an exported file, so that it loads strictly.
 """
 
-import json
 import math
 
-import safetensors
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
+
+from .exported import read_export
 
 SLOPE = 0.2
 GAIN = math.sqrt(2.0)
@@ -148,7 +147,7 @@ def load_generator(file):
 
     Raises ValueError when the file is not such a file, RuntimeError when tensors do not fit.
     """
-    a, tensors = _read(file, ("G", "G_ema"))
+    a, tensors = read_export(file, "progressive", ("G", "G_ema"))
     network = Generator(
         a["latent"], a["channels"], a["resolution"], a["alpha"], a.get("pixel_bias", False)
     )
@@ -158,24 +157,10 @@ def load_generator(file):
 
 def load_discriminator(file):
     """The discriminator of a file of `pgan-checkpoint export --network D`, in evaluation mode."""
-    a, tensors = _read(file, ("D",))
+    a, tensors = read_export(file, "progressive", ("D",))
     network = Discriminator(a["channels"], a["resolution"], a["alpha"], a.get("stddev_group", 4))
     network.load_state_dict(tensors)
     return network.eval()
-
-
-def _read(file, networks):
-    with safetensors.safe_open(file, framework="pt") as opened:
-        metadata = opened.metadata() or {}
-    if "architecture" not in metadata or metadata.get("network") not in networks:
-        raise ValueError(
-            f"{file} holds {metadata.get('network') or 'no network'}, expected "
-            f"{' or '.join(networks)}: export with pgan-checkpoint export --network {networks[-1]}"
-        )
-    architecture = json.loads(metadata["architecture"])
-    if architecture.get("model") != "progressive":
-        raise ValueError(f"{file}: model {architecture.get('model')}, expected progressive")
-    return architecture, {name: tensor.float() for name, tensor in load_file(file).items()}
 
 
 def _resolutions(last):

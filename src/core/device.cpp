@@ -35,11 +35,13 @@ torch::Device resolve_device(const std::string& choice, int local_rank) {
       "CUDA_VISIBLE_DEVICES is empty); use --device cpu");
 }
 
-torch::Dtype resolve_precision(const std::string& choice, torch::Device device) {
-  if (choice == "fp32") return torch::kFloat32;
-  if (choice != "fp64") throw ConfigError("--precision " + choice + ": expected fp32 or fp64");
+Precision resolve_precision(const std::string& choice, torch::Device device) {
+  if (choice == "fp32") return {};
+  if (choice == "bf16") return {torch::kFloat32, torch::kBFloat16};
+  if (choice != "fp64")
+    throw ConfigError("--precision " + choice + ": expected fp32, bf16 or fp64");
   if (!device.is_cpu()) throw ConfigError("--precision fp64 is for verification on --device cpu");
-  return torch::kFloat64;
+  return {torch::kFloat64, std::nullopt};
 }
 
 std::int64_t resident_bytes() {

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include <torch/types.h>
@@ -14,8 +15,14 @@ namespace pgan {
 /// usable.
 torch::Device resolve_device(const std::string& choice, int local_rank);
 
-/// Resolves `--precision fp32|fp64`. fp64 is for verification on the CPU. Throws ConfigError.
-torch::Dtype resolve_precision(const std::string& choice, torch::Device device);
+/// What `--precision` stands for.
+struct Precision {
+  torch::Dtype parameters = torch::kFloat32;
+  std::optional<torch::Dtype> compute = {};  ///< of convolutions and products, where it is another
+};
+/// fp32, bf16 (computed in bfloat16, with parameters, norms and losses in float32), or fp64, for
+/// verification on the CPU. Throws ConfigError.
+Precision resolve_precision(const std::string& choice, torch::Device device);
 
 /// Resident memory of this process, in bytes.
 std::int64_t resident_bytes();

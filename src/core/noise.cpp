@@ -44,6 +44,15 @@ void fill_normal(std::uint64_t key, std::uint64_t row, double* out, std::int64_t
   }
 }
 
+/// Elements 2i and 2i+1 of a row come from block i.
+void fill_uniform(std::uint64_t key, std::uint64_t row, double* out, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; i += 2) {
+    const PhiloxBlock block = philox(key, static_cast<std::uint64_t>(i / 2), row);
+    out[i] = open_unit(block, 0);
+    if (i + 1 < count) out[i + 1] = open_unit(block, 1);
+  }
+}
+
 }  // namespace
 
 PhiloxBlock philox(std::uint64_t key, std::uint64_t counter_low, std::uint64_t counter_high) {
@@ -78,6 +87,12 @@ torch::Tensor named_normal(std::uint64_t seed, std::string_view name, torch::Int
   return out;
 }
 
+torch::Tensor named_uniform(std::uint64_t seed, std::string_view name, torch::IntArrayRef shape) {
+  torch::Tensor out = torch::empty(shape, torch::kFloat64);
+  fill_uniform(mix(mix(seed) ^ name_key(name)), 0, out.mutable_data_ptr<double>(), out.numel());
+  return out;
+}
+
 Noise::Noise(std::uint64_t seed, std::int64_t step, std::string_view phase, RowShare rows,
              torch::TensorOptions options)
     : phase_key_(mix(mix(mix(seed) ^ static_cast<std::uint64_t>(step)) ^ name_key(phase))),
@@ -108,13 +123,7 @@ torch::Tensor Noise::normal(torch::IntArrayRef shape) {
 }
 
 torch::Tensor Noise::uniform(torch::IntArrayRef shape) {
-  const auto fill = [](std::uint64_t key, std::uint64_t row, double* out, std::int64_t count) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      out[i] =
-          open_unit(philox(key, static_cast<std::uint64_t>(i / 2), row), static_cast<int>(i % 2));
-    }
-  };
-  return draw(shape, c10::typeMetaToScalarType(options_.dtype()), fill);
+  return draw(shape, c10::typeMetaToScalarType(options_.dtype()), fill_uniform);
 }
 
 torch::Tensor Noise::integers(std::int64_t high, torch::IntArrayRef shape) {

@@ -22,6 +22,9 @@ std::uint64_t name_key(std::string_view name);
 /// Depends on (seed, name, shape) alone. Returns float64 of `shape` on the CPU.
 torch::Tensor named_normal(std::uint64_t seed, std::string_view name, torch::IntArrayRef shape);
 
+/// Uniform float64 values in [0,1) for a named tensor; keyed and shaped as named_normal's.
+torch::Tensor named_uniform(std::uint64_t seed, std::string_view name, torch::IntArrayRef shape);
+
 /// Counter-based draws of one phase of one step.
 ///
 /// Every value is keyed by (seed, step, phase, draw, global row, element), so that a row gets the

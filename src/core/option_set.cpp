@@ -15,12 +15,14 @@
 namespace pgan {
 namespace po = boost::program_options;
 
-using FieldPointer = std::variant<std::int64_t*, double*, bool*, std::string*>;
+using FieldPointer =
+    std::variant<std::int64_t*, double*, bool*, std::string*, std::vector<std::string>*>;
 
 struct OptionSet::Entry {
   std::string group, name, help;
   FieldPointer field;
   bool is_flag() const { return std::holds_alternative<bool*>(field); }
+  bool is_list() const { return std::holds_alternative<std::vector<std::string>*>(field); }
 };
 
 namespace {
@@ -36,6 +38,9 @@ class Collector : public OptionVisitor {
   void field(std::string_view n, double& v, std::string_view h) override { add(n, &v, h); }
   void field(std::string_view n, bool& v, std::string_view h) override { add(n, &v, h); }
   void field(std::string_view n, std::string& v, std::string_view h) override { add(n, &v, h); }
+  void field(std::string_view n, std::vector<std::string>& v, std::string_view h) override {
+    add(n, &v, h);
+  }
 
  private:
   void add(std::string_view name, FieldPointer pointer, std::string_view help) {
@@ -49,6 +54,46 @@ std::vector<Entry> collect(const OptionSet::Visit& visit) {
   Collector<Entry> collector;
   visit(collector);
   return std::move(collector.entries);
+}
+
+void check_entry(const std::string& name, const std::string& entry) {
+  if (entry.empty()) {
+    throw ConfigError("--" + name +
+                      ": expected entries that are not empty, found an empty one among others "
+                      "(alone, it stands for an empty list)");
+  }
+  if (const std::size_t at = entry.find('\n'); at != std::string::npos) {
+    throw ConfigError("--" + name + ": expected entries without a line break, found one after '" +
+                      entry.substr(0, at) + "'");
+  }
+}
+
+std::string join(const std::vector<std::string>& entries, const std::string& separator) {
+  std::string text;
+  for (const std::string& entry : entries) text += (text.empty() ? "" : separator) + entry;
+  return text;
+}
+
+std::vector<std::string> split(const std::string& name, const std::string& text) {
+  std::vector<std::string> entries;
+  if (text.empty()) return entries;
+  for (std::size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+    end = text.find('\n', begin);
+    entries.push_back(text.substr(begin, end == std::string::npos ? end : end - begin));
+    check_entry(name, entries.back());
+  }
+  return entries;
+}
+
+/// False, and nothing done, for a second value of an option that is no list.
+bool add_value(OptionValues& values, const std::set<std::string>& lists, const std::string& name,
+               const std::string& text) {
+  const auto [present, first] = values.emplace(name, text);
+  if (!lists.contains(name)) return first;
+  if (!first) check_entry(name, present->second.empty() ? "" : text);
+  if (first && !text.empty()) check_entry(name, text);
+  if (!first) present->second.append("\n").append(text);
+  return true;
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -92,15 +137,21 @@ void set_field(const FieldPointer& pointer, const std::string& name, const std::
     } else {
       fail("true or false");
     }
+  } else if (auto* list = std::get_if<std::vector<std::string>*>(&pointer)) {
+    **list = split(name, text);
   } else {
     *std::get<std::string*>(pointer) = text;
   }
 }
 
-std::string field_text(const FieldPointer& pointer) {
+std::string field_text(const FieldPointer& pointer, const std::string& name) {
   if (auto* integer = std::get_if<std::int64_t*>(&pointer)) return std::to_string(**integer);
   if (auto* real = std::get_if<double*>(&pointer)) return exact_text(**real);
   if (auto* flag = std::get_if<bool*>(&pointer)) return **flag ? "true" : "false";
+  if (auto* list = std::get_if<std::vector<std::string>*>(&pointer)) {
+    for (const std::string& entry : **list) check_entry(name, entry);
+    return join(**list, "\n");
+  }
   return *std::get<std::string*>(pointer);
 }
 
@@ -132,10 +183,11 @@ void OptionSet::check_known(const std::string& name, const std::string& where) c
 
 OptionValues OptionSet::parse_command_line(std::span<const std::string> arguments) const {
   po::options_description description;
-  std::set<std::string> flags;
+  std::set<std::string> flags, lists;
   for (const Entry& entry : collect<Entry>(visit_)) {
     auto* value = po::value<std::vector<std::string>>();
     if (entry.is_flag()) value->implicit_value({"true"}, "true"), flags.insert(entry.name);
+    if (entry.is_list()) lists.insert(entry.name);
     description.add_options()(entry.name.c_str(), value);
   }
   po::positional_options_description positions;
@@ -157,7 +209,8 @@ OptionValues OptionSet::parse_command_line(std::span<const std::string> argument
       if (bare && !flags.contains(option.string_key)) {
         throw ConfigError("--" + option.string_key + " needs a value");
       }
-      if (!values.emplace(option.string_key, bare ? "true" : option.value.front()).second) {
+      const std::string text = bare ? "true" : option.value.front();
+      if (!add_value(values, lists, option.string_key, text)) {
         throw ConfigError("--" + option.string_key + " is given twice");
       }
     }
@@ -171,11 +224,16 @@ OptionValues OptionSet::parse_config(const std::filesystem::path& file) const {
   std::ifstream stream(file);
   if (!stream) throw ConfigError("--config " + file.string() + ": cannot be read");
   po::options_description none;
+  std::set<std::string> lists;
+  for (const Entry& entry : collect<Entry>(visit_)) {
+    if (entry.is_list()) lists.insert(entry.name);
+  }
   OptionValues values;
   try {
     for (const po::option& option : po::parse_config_file(stream, none, true).options) {
       check_known(option.string_key, "in " + file.string());
-      values[option.string_key] = option.value.empty() ? "" : option.value.front();
+      const std::string text = option.value.empty() ? "" : option.value.front();
+      if (!add_value(values, lists, option.string_key, text)) values[option.string_key] = text;
     }
   } catch (const po::error& error) {
     throw ConfigError("--config " + file.string() + ": " + error.what());
@@ -193,14 +251,20 @@ void OptionSet::assign(const OptionValues& values) const {
 
 OptionValues OptionSet::values() const {
   OptionValues result;
-  for (const Entry& entry : collect<Entry>(visit_)) result[entry.name] = field_text(entry.field);
+  for (const Entry& entry : collect<Entry>(visit_)) {
+    result[entry.name] = field_text(entry.field, entry.name);
+  }
   return result;
 }
 
 std::string OptionSet::ini() const {
   std::ostringstream out;
   for (const Entry& entry : collect<Entry>(visit_)) {
-    out << "# " << entry.help << "\n" << entry.name << " = " << field_text(entry.field) << "\n";
+    out << "# " << entry.help << "\n";
+    const std::string text = field_text(entry.field, entry.name);
+    std::vector<std::string> lines{text};
+    if (entry.is_list() && !text.empty()) lines = split(entry.name, text);
+    for (const std::string& line : lines) out << entry.name << " = " << line << "\n";
   }
   return out.str();
 }
@@ -211,8 +275,10 @@ std::string OptionSet::help() const {
   std::string group;
   for (const Entry& entry : collect<Entry>(visit_)) {
     if (entry.group != group) out << "\n" << (group = entry.group) << ":\n";
-    const std::string present = field_text(entry.field);
-    std::string left = "  --" + entry.name + (entry.is_flag() ? "" : " VALUE");
+    std::string present = field_text(entry.field, entry.name);
+    if (entry.is_list()) present = join(split(entry.name, present), ", ");
+    std::string left = "  --" + entry.name;
+    if (!entry.is_flag()) left += entry.is_list() ? " VALUE..." : " VALUE";
     std::istringstream words(entry.help +
                              (present.empty() || present == "false" ? "" : " [" + present + "]"));
     out << left;

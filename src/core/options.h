@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pgan {
 
@@ -23,6 +24,10 @@ class OptionVisitor {
   virtual void field(std::string_view name, double& value, std::string_view help) = 0;
   virtual void field(std::string_view name, bool& value, std::string_view help) = 0;
   virtual void field(std::string_view name, std::string& value, std::string_view help) = 0;
+  /// A list: the option may be given several times, an entry each time, in order. Entries are not
+  /// empty and have no line break; `--name ""` is the empty list.
+  virtual void field(std::string_view name, std::vector<std::string>& value,
+                     std::string_view help) = 0;
 };
 
 }  // namespace pgan

@@ -42,6 +42,7 @@ struct Batch {
   torch::Tensor
       global_labels;  ///< float32 [rows.global,C], in global row order, same on every rank
   RowShare rows;
+  std::int64_t set = 0;  ///< which data set the rows are of, where there are several
 };
 
 /// Tensors by name, in a fixed (alphabetical) order.

@@ -7,6 +7,7 @@
 
 #include "core/options.h"
 #include "core/types.h"
+#include "data/batch_source.h"
 #include "data/pack.h"
 #include "data/sampler.h"
 
@@ -48,7 +49,7 @@ std::vector<Stream> make_streams(const PackInfo& info, std::uint64_t seed, bool 
 /// cannot be read is replaced by another that depends on seed and position only, of the same labels
 /// where one of 64 has them (pairs are replaced together), and reported.
 /// One thread calls the members. The loader's own threads make no MPI call.
-class Loader {
+class Loader : public BatchSource {
  public:
   /// plan: pure; called from loader threads, one call at a time, with the progress before the step,
   /// possibly past the end of training. pinned: "images" lie in page-locked memory, from which a
@@ -56,24 +57,24 @@ class Loader {
   Loader(std::shared_ptr<const Pack> pack, std::vector<Stream> streams,
          std::function<StepPlan(const Progress& before)> plan, LoaderOptions options,
          std::uint64_t seed, bool mirror, bool pinned = false);
-  ~Loader();
+  ~Loader() override;
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
   /// The next batch is the one that begins at `progress`. A new loader is at {0, 0}.
-  void seek(Progress progress);
+  void seek(Progress progress) override;
   /// The batch at the present progress, which then advances by {1, rows.global}. Each stream's
   /// entry: float32 [N,3,R,R], contiguous, RGB in [-1,1] (x/127.5 - 1), R = growth.resolution,
   /// while fading already lerp(nearest_up(box_down(x)), x, alpha). labels and global_labels are the
   /// first stream's; global_labels those of the records as drawn. Rethrows a loader thread's
   /// exception (DataError: no replacement can be read either), after which seek() is needed.
-  Batch next();
+  Batch next() override;
   /// True when next() would not wait.
-  bool ready() const;
+  bool ready() const override;
   /// Where the next batch begins.
   Progress progress() const;
   /// One line for each record found damaged since the last call.
-  std::vector<std::string> take_reports();
+  std::vector<std::string> take_reports() override;
   /// Batches that are kept ahead at present.
   std::int64_t depth() const;
   /// Time that next() has waited for batches, in total.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <utility>
 
 #include "core/error.h"
 
@@ -10,40 +12,59 @@ namespace {
 
 constexpr std::size_t kLabelBins = 16, kPixelBins = 32;
 
+/// [n,C], a view where the records lie together.
+torch::Tensor labels_of(const Pack& pack, const std::vector<RecordRange>& records) {
+  std::vector<torch::Tensor> parts;
+  for (const RecordRange& range : records) {
+    parts.push_back(pack.labels().narrow(0, range.first, range.count));
+  }
+  return parts.size() == 1 ? parts[0] : torch::cat(parts);
+}
+
+std::vector<std::int64_t> bins_of(std::span<const float> values, double low, double high) {
+  std::vector<std::int64_t> bins(kLabelBins, 0);
+  const double span = high > low ? high - low : 1;
+  for (const float value : values) {
+    const double place =
+        (static_cast<double>(value) - low) / span * static_cast<double>(kLabelBins);
+    ++bins[std::min(kLabelBins - 1, static_cast<std::size_t>(std::max(place, 0.0)))];
+  }
+  return bins;
+}
+
 }  // namespace
 
 std::vector<LabelStatistics> label_statistics(const Pack& pack) {
-  const std::int64_t count = pack.info().count, width = pack.labels().size(1);
-  std::vector<LabelStatistics> out(static_cast<std::size_t>(width));
-  const float* values = pack.labels().const_data_ptr<float>();
-  for (std::int64_t i = 0; i < width; ++i) {
-    LabelStatistics& label = out[static_cast<std::size_t>(i)];
-    const auto value = [&](std::int64_t record) {
-      return static_cast<double>(values[record * width + i]);
-    };
-    label.low = label.high = value(0);
-    double sum = 0, squares = 0;
-    for (std::int64_t record = 0; record < count; ++record) {
-      const double x = value(record);
-      label.low = std::min(label.low, x);
-      label.high = std::max(label.high, x);
-      label.binary = label.binary && (x == 0 || x == 1);
-      sum += x;
+  return label_statistics(pack, {{0, pack.info().count}});
+}
+
+std::vector<LabelStatistics> label_statistics(const Pack& pack,
+                                              const std::vector<RecordRange>& records) {
+  std::vector<LabelStatistics> out;
+  const torch::Tensor columns = labels_of(pack, records).t().contiguous();  // [C,n]
+  for (const torch::Tensor& column : columns.unbind()) {
+    const torch::Tensor values = column.to(torch::kFloat64);
+    LabelStatistics label;
+    label.binary = ((column == 0) | (column == 1)).all().item<bool>();
+    label.low = values.min().item<double>();
+    label.high = values.max().item<double>();
+    label.mean = values.mean().item<double>();
+    label.deviation = (values - label.mean).square().mean().sqrt().item<double>();
+    if (!label.binary) {
+      label.bins =
+          bins_of({column.const_data_ptr<float>(), static_cast<std::size_t>(column.numel())},
+                  label.low, label.high);
     }
-    label.mean = sum / static_cast<double>(count);
-    for (std::int64_t record = 0; record < count; ++record) {
-      squares += (value(record) - label.mean) * (value(record) - label.mean);
-    }
-    label.deviation = std::sqrt(squares / static_cast<double>(count));
-    if (label.binary) continue;
-    label.bins.assign(kLabelBins, 0);
-    const double span = label.high > label.low ? label.high - label.low : 1;
-    for (std::int64_t record = 0; record < count; ++record) {
-      const double place = (value(record) - label.low) / span * static_cast<double>(kLabelBins);
-      ++label.bins[std::min(kLabelBins - 1, static_cast<std::size_t>(std::max(place, 0.0)))];
-    }
+    out.push_back(std::move(label));
   }
   return out;
+}
+
+bool one_of_n(const Pack& pack, const std::vector<RecordRange>& records) {
+  const torch::Tensor labels = labels_of(pack, records);
+  if (labels.size(1) < 2) return false;
+  const bool binary = ((labels == 0) | (labels == 1)).all().item<bool>();
+  return binary && (labels.sum(1) == 1).all().item<bool>();
 }
 
 PixelStatistics pixel_statistics(const Pack& pack) {

@@ -92,7 +92,7 @@ class Progressive : public Recipe {
   std::map<std::string, NamedParameters> parameter_sets() override;
   LossTerms loss(const Phase& phase, const Batch& real, const Growth& growth, Noise& noise,
                  Step& step) override;
-  TensorMap sample_inputs(Noise& noise) override {
+  TensorMap sample_inputs(Noise& noise, const Batch&) override {
     return {{"latents", noise.normal({shape_.latent})}};
   }
   torch::Tensor sample(const TensorMap& inputs, const Growth& growth) override {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "core/noise.h"
 #include "core/options.h"
 #include "core/types.h"
+#include "models/label_sets.h"
 
 namespace pgan::models {
 
@@ -21,6 +23,7 @@ namespace pgan::models {
 struct Phase {
   std::string name;                         ///< keys the phase's noise, names its losses
   std::vector<std::string> parameter_sets;  ///< updated; all other parameters are frozen
+  /// Updated in the last of so many rounds; a round is a step of each data set.
   std::int64_t interval = 1;
 };
 
@@ -50,6 +53,26 @@ struct AdamSettings {
 
 using NamedParameters = std::vector<std::pair<std::string, torch::Tensor>>;
 
+/// How a recipe's samples are laid out as a sheet.
+struct SampleLayout {
+  std::int64_t columns = 0;           ///< 0: near square
+  std::vector<std::string> headings;  ///< above the columns; may be empty
+};
+
+/// What changes pictures by labels, for programs that use a trained model.
+class Translator {
+ public:
+  virtual ~Translator() = default;
+  virtual const LabelSets& labels() const = 0;
+  /// images: [N,3,R,R]. Returns [N,labels().width()], 0 or 1: what the model itself takes the
+  /// pictures to be, as pictures of one of its data sets. Needs the weights of recogniser().
+  virtual torch::Tensor recognised(const torch::Tensor& images, std::int64_t set) = 0;
+  /// The parameter set that recognised() works with.
+  virtual std::string recogniser() const = 0;
+  /// [N,3,R,R] and target labels [N,labels().width()] -> [N,3,R,R] in [-1,1], without gradient.
+  virtual torch::Tensor translate(const torch::Tensor& images, const torch::Tensor& labels) = 0;
+};
+
 /// One model family: networks, losses, and the order of its updates.
 /// Knows nothing of ranks, files or optimizers. Not thread-safe.
 class Recipe {
@@ -74,10 +97,23 @@ class Recipe {
   /// Adds layers up to a resolution; true if any parameter list changed. Default: fixed-size model.
   virtual bool grow(const Growth&) { return false; }
   /// What pictures are made from, e.g. {"latents": [N,Z]}, N = noise.rows(). A run draws its
-  /// previews' inputs once and keeps them in its checkpoints.
-  virtual TensorMap sample_inputs(Noise& noise) = 0;
-  /// [N,3,R,R] in about [-1,1], of such inputs, without gradient. R = growth.resolution.
+  /// previews' inputs once and keeps them in its checkpoints. reals: as many pictures with their
+  /// labels, for models that work on some; those of the first data set come first.
+  virtual TensorMap sample_inputs(Noise& noise, const Batch& reals) = 0;
+  /// [M,3,R,R] in about [-1,1], of such inputs, without gradient. R = growth.resolution. Undefined
+  /// for a model that makes no pictures.
   virtual torch::Tensor sample(const TensorMap& inputs, const Growth& growth) = 0;
+  virtual SampleLayout sample_layout() const { return {}; }
+  /// Measures on held-out pictures, without gradient: [N] values by name, whose means over all such
+  /// pictures are logged. Default: none.
+  virtual TensorMap evaluate(const Batch& /*held_out*/, const Growth& /*growth*/,
+                             Noise& /*noise*/) {
+    return {};
+  }
+  /// Null: the model does not translate.
+  virtual Translator* translator() { return nullptr; }
+  /// Lines for the log about what the options and the data came to.
+  virtual std::vector<std::string> notes() const { return {}; }
   /// What another program needs to rebuild the networks, as JSON; kept in checkpoints and exports.
   virtual std::string architecture() const = 0;
 };
@@ -88,6 +124,9 @@ struct ModelContext {
   std::int64_t resolution = 0;  ///< final, pixels a side
   torch::Dtype dtype = torch::kFloat32;
   torch::Device device = torch::kCPU;
+  /// Of convolutions and products, where it is not dtype: bfloat16.
+  std::optional<torch::Dtype> compute = {};
+  std::vector<DataFacts> data = {};  ///< empty: the options say all of the labels
 };
 
 /// A named bundle of option values, of any options of pgan-train.
@@ -105,6 +144,15 @@ class RecipeOptions {
   /// Throws ConfigError.
   virtual void validate() const = 0;
   virtual std::vector<Preset> presets() const { return {}; }
+  /// Values of the programs' options in place of their defaults, e.g. the model's usual minibatch.
+  virtual std::map<std::string, std::string> defaults() const { return {}; }
+  /// False: of one size, so that the schedule has no growth.
+  virtual bool grows() const { return true; }
+  virtual std::int64_t most_data_sets() const { return 1; }
+  /// Pixels a side where the data has as many and the user says nothing; 0: the data's largest.
+  virtual std::int64_t usual_resolution() const { return 0; }
+  /// Whether ModelContext::compute is heeded.
+  virtual bool computes_bf16() const { return false; }
   /// The preset to take when the user gave neither --preset nor --minibatch. Null: none.
   virtual std::unique_ptr<Preset> default_preset(int /*ranks*/) const { return nullptr; }
   /// Values of the options that make networks of this Recipe::architecture(). Throws ConfigError

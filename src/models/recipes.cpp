@@ -1,5 +1,6 @@
 #include "models/progressive.h"
 #include "models/recipe.h"
+#include "models/stargan.h"
 
 #include "core/error.h"
 
@@ -8,6 +9,7 @@ namespace {
 
 constexpr RecipeEntry kRecipes[] = {
     {"progressive", "Progressive GAN, WGAN-GP, grown from 4x4 to 1024x1024", progressive_options},
+    {"stargan", "StarGAN: translates pictures between labels", stargan_options},
 };
 
 }  // namespace

@@ -5,14 +5,9 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
-namespace pgan::nn {
+#include "nn/init.h"
 
-/// Where a new layer's tensors come from and live.
-struct Init {
-  std::uint64_t seed = 0;
-  torch::Dtype dtype = torch::kFloat32;
-  torch::Device device = torch::kCPU;
-};
+namespace pgan::nn {
 
 /// Gain of a layer followed by LeakyReLU 0.2 (He et al. 2015; the published code uses sqrt(2)).
 inline constexpr double kReluGain = 1.4142135623730951;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
@@ -32,6 +34,162 @@ torch::Tensor to_bytes(const torch::Tensor& images) {
   return scaled.to(torch::kUInt8).permute({0, 2, 3, 1}).contiguous();
 }
 
+using Lines = std::vector<std::string>;
+
+constexpr std::int64_t kReadableCell = 64, kRowTitleWidth = 160, kHeadingLines = 3;
+constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX, kCapital = 8, kDescent = 3, kMargin = 2;
+constexpr int kLine = kCapital + kDescent + 2;  // of text, in pixels
+
+double font_scale() {
+  return cv::getFontScaleFromHeight(kFont, kCapital, 1);
+}
+
+std::int64_t width_of(const std::string& text) {
+  return cv::getTextSize(text, kFont, font_scale(), 1, nullptr).width + 2 * kMargin;
+}
+
+// The font has no other letters. A character of UTF-8 becomes one mark.
+std::string ascii(const std::string& text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool continues = byte >= 0x80 && byte < 0xC0 && i > 0 && (text[i - 1] & 0x80) != 0;
+    if (!continues) out += byte >= ' ' && byte <= '~' ? text[i] : '?';
+  }
+  return out;
+}
+
+std::string shortened(const std::string& text, std::int64_t width) {
+  std::string kept = text, shown = text;
+  while (!kept.empty() && width_of(shown) > width) kept.pop_back(), shown = kept + "..";
+  return kept.empty() ? "" : shown;
+}
+
+// At most `most` lines, each within the width; broken behind marks where there are any.
+Lines broken(const std::string& text, std::int64_t width, std::int64_t most) {
+  Lines lines;
+  for (std::string rest = ascii(text); !rest.empty();) {
+    std::size_t cut = rest.size();
+    while (cut > 0 && width_of(rest.substr(0, cut)) > width) --cut;
+    const bool last = std::ssize(lines) + 1 >= most;
+    if (last || cut == 0 || cut == rest.size()) {
+      lines.push_back(shortened(rest, width));
+      return lines;
+    }
+    const std::size_t mark = rest.find_last_of("_ ,-/", cut - 1);
+    if (mark != std::string::npos) cut = mark + 1;
+    lines.push_back(rest.substr(0, cut));
+    rest.erase(0, cut);
+  }
+  return lines;
+}
+
+std::vector<Lines> broken_each(const std::vector<std::string>& texts, std::int64_t width,
+                               std::int64_t most) {
+  std::vector<Lines> each;
+  for (const std::string& text : texts) each.push_back(broken(text, width, most));
+  return each;
+}
+
+std::int64_t most_lines(const std::vector<Lines>& texts) {
+  std::size_t most = 0;
+  for (const Lines& lines : texts) most = std::max(most, lines.size());
+  return static_cast<std::int64_t>(most);
+}
+
+std::int64_t widest(const std::vector<Lines>& texts) {
+  std::int64_t width = 0;
+  for (const Lines& lines : texts) {
+    for (const std::string& line : lines) width = std::max(width, width_of(line));
+  }
+  return width;
+}
+
+/// A part of a sheet, in pixels.
+struct Box {
+  std::int64_t left = 0, top = 0, width = 0, height = 0;
+};
+
+// Nothing is drawn outside of the box. Centred in its width unless `at_left`, at its bottom.
+void draw(torch::Tensor& sheet, const Box& box, const Lines& lines, bool at_left) {
+  cv::Mat whole(static_cast<int>(sheet.size(0)), static_cast<int>(sheet.size(1)), CV_8UC3,
+                sheet.data_ptr<std::uint8_t>());
+  cv::Mat part = whole(cv::Rect(static_cast<int>(box.left), static_cast<int>(box.top),
+                                static_cast<int>(box.width), static_cast<int>(box.height)));
+  int baseline = part.rows - kDescent - 1 - static_cast<int>(std::ssize(lines) - 1) * kLine;
+  for (const std::string& line : lines) {
+    const int spare = part.cols - static_cast<int>(width_of(line));
+    cv::putText(part, line, {kMargin + (at_left ? 0 : spare / 2), baseline}, kFont, font_scale(),
+                cv::Scalar::all(255), 1, cv::LINE_AA);
+    baseline += kLine;
+  }
+}
+
+bool any_text(const std::vector<std::string>& texts) {
+  return std::ranges::any_of(texts, [](const std::string& text) { return !text.empty(); });
+}
+
+/// Where the cells of a sheet lie, and the texts around them.
+class Layout {
+ public:
+  Layout(const torch::Tensor& images, const GridOptions& options) : gap_(options.gap_pixels) {
+    const std::int64_t count = images.size(0), height = images.size(2), width = images.size(3);
+    const std::int64_t wanted = options.columns == 0 ? columns_for(count) : options.columns;
+    columns_ = std::min(count, wanted);
+    rows_ = (count + columns_ - 1) / columns_;
+    require(std::ssize(options.headings) <= wanted && std::ssize(options.row_titles) <= rows_,
+            "make_grid: more headings than columns, or row titles than rows");
+    const std::int64_t least = any_text(options.headings)
+                                   ? std::max(options.min_cell_pixels, kReadableCell)
+                                   : options.min_cell_pixels;
+    const std::int64_t smaller = std::min(height, width);
+    factor_ = std::max<std::int64_t>(1, (least + smaller - 1) / smaller);
+    height_ = height * factor_, width_ = width * factor_;
+
+    headings_ = broken_each(options.headings, width_, kHeadingLines);
+    headings_.resize(static_cast<std::size_t>(columns_));
+    row_titles_ =
+        broken_each(options.row_titles, kRowTitleWidth, std::max<std::int64_t>(1, height_ / kLine));
+    left_ = widest(row_titles_);
+    const std::int64_t across = left_ + columns_ * (width_ + gap_) + gap_;
+    title_ = broken(options.title, across, 1);
+    title_height_ = std::ssize(title_) * (kLine + kMargin);
+    top_ = title_height_ + most_lines(headings_) * kLine;
+  }
+
+  std::int64_t factor() const { return factor_; }
+
+  Box cell(std::int64_t index) const {
+    return {left_ + index % columns_ * (width_ + gap_) + gap_,
+            top_ + index / columns_ * (height_ + gap_) + gap_, width_, height_};
+  }
+
+  /// All black but for the texts.
+  torch::Tensor empty_sheet() const {
+    const std::int64_t down = top_ + rows_ * (height_ + gap_) + gap_;
+    const std::int64_t across = left_ + columns_ * (width_ + gap_) + gap_;
+    auto sheet = torch::zeros({down, across, 3}, torch::kUInt8);
+    if (title_height_ > 0) draw(sheet, {0, 0, across, title_height_}, title_, true);
+    for (std::int64_t i = 0; i < columns_ && top_ > title_height_; ++i) {
+      const Box above{cell(i).left, title_height_, width_, top_ - title_height_};
+      draw(sheet, above, headings_[static_cast<std::size_t>(i)], false);
+    }
+    for (std::int64_t i = 0; i < std::ssize(row_titles_) && left_ > 0; ++i) {
+      const Lines& lines = row_titles_[static_cast<std::size_t>(i)];
+      const std::int64_t text = std::min(height_, std::ssize(lines) * kLine);
+      draw(sheet, {0, cell(i * columns_).top + (height_ - text) / 2, left_, text}, lines, true);
+    }
+    return sheet;
+  }
+
+ private:
+  std::int64_t gap_, columns_ = 0, rows_ = 0, factor_ = 1;
+  std::int64_t height_ = 0, width_ = 0;  // of a cell
+  std::int64_t left_ = 0, top_ = 0, title_height_ = 0;
+  std::vector<Lines> headings_, row_titles_;
+  Lines title_;
+};
+
 }  // namespace
 
 std::int64_t columns_for(std::int64_t count) {
@@ -49,22 +207,13 @@ torch::Tensor make_grid(const torch::Tensor& images, const GridOptions& options)
               images.is_floating_point(),
           "make_grid: images must be a float [N,3,H,W] with N >= 1");
   require(options.columns >= 0 && options.gap_pixels >= 0, "make_grid: negative columns or gap");
-  const std::int64_t count = images.size(0), gap = options.gap_pixels;
-  const std::int64_t height = images.size(2), width = images.size(3);
-  const std::int64_t smaller = std::min(height, width);
-  const std::int64_t factor =
-      std::max<std::int64_t>(1, (options.min_cell_pixels + smaller - 1) / smaller);
+  const Layout layout(images, options);
+  const std::int64_t factor = layout.factor();
   const auto cells = to_bytes(images).repeat_interleave(factor, 1).repeat_interleave(factor, 2);
-
-  const std::int64_t columns =
-      std::min(count, options.columns == 0 ? columns_for(count) : options.columns);
-  const std::int64_t rows = (count + columns - 1) / columns;
-  const std::int64_t down = height * factor + gap, right = width * factor + gap;
-  auto sheet = torch::zeros({rows * down + gap, columns * right + gap, 3}, torch::kUInt8);
-  for (std::int64_t i = 0; i < count; ++i) {
-    sheet.narrow(0, i / columns * down + gap, height * factor)
-        .narrow(1, i % columns * right + gap, width * factor)
-        .copy_(cells[i]);
+  auto sheet = layout.empty_sheet();
+  for (std::int64_t i = 0; i < images.size(0); ++i) {
+    const Box box = layout.cell(i);
+    sheet.narrow(0, box.top, box.height).narrow(1, box.left, box.width).copy_(cells[i]);
   }
   return sheet;
 }

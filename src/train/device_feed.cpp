@@ -35,7 +35,7 @@ DeviceFeed::Copied DeviceFeed::copy(Batch batch) const {
 void DeviceFeed::seek(Progress progress) {
   ahead_.reset();
   failed_ = nullptr;
-  loader_.seek(progress);
+  source_.seek(progress);
 }
 
 Batch DeviceFeed::next() {
@@ -43,7 +43,7 @@ Batch DeviceFeed::next() {
     stream_ = c10::impl::VirtualGuardImpl(device_.type()).getStreamFromGlobalPool(device_);
   }
   if (failed_) std::rethrow_exception(std::exchange(failed_, nullptr));
-  Copied now = ahead_ ? std::move(*ahead_) : copy(loader_.next());
+  Copied now = ahead_ ? std::move(*ahead_) : copy(source_.next());
   ahead_.reset();
   if (now.done) {
     const c10::Stream computing = c10::impl::VirtualGuardImpl(device_.type()).getStream(device_);
@@ -51,9 +51,9 @@ Batch DeviceFeed::next() {
     // Their memory belongs to the copying stream, which may not reuse it before this one is done.
     each_tensor(now.batch, [&](torch::Tensor& tensor) { tensor.record_stream(computing); });
   }
-  if (stream_ && loader_.ready()) {
+  if (stream_ && source_.ready()) {
     try {
-      ahead_ = copy(loader_.next());
+      ahead_ = copy(source_.next());
     } catch (...) {
       failed_ = std::current_exception();  // of the next batch, which may not be asked for
     }

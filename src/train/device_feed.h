@@ -5,20 +5,20 @@
 #include <torch/types.h>
 
 #include "core/types.h"
-#include "data/loader.h"
+#include "data/batch_source.h"
 
 namespace pgan::train {
 
-/// Brings a loader's batches to the model's device. On a GPU the next batch is copied on a stream
+/// Brings a source's batches to the model's device. On a GPU the next batch is copied on a stream
 /// of its own while the present one is trained on, from page-locked memory.
 class DeviceFeed {
  public:
-  DeviceFeed(data::Loader& loader, torch::Device device, torch::Dtype dtype)
-      : loader_(loader), device_(device), dtype_(dtype) {}
+  DeviceFeed(data::BatchSource& source, torch::Device device, torch::Dtype dtype)
+      : source_(source), device_(device), dtype_(dtype) {}
 
-  /// As Loader::seek(); a batch that was copied ahead is dropped.
+  /// As BatchSource::seek(); a batch that was copied ahead is dropped.
   void seek(Progress progress);
-  /// As Loader::next(), with images and labels on the device, in the model's dtype. What the
+  /// As BatchSource::next(), with images and labels on the device, in the model's dtype. What the
   /// calling thread computes from now on comes after the copy.
   Batch next();
 
@@ -30,7 +30,7 @@ class DeviceFeed {
   };
   Copied copy(Batch batch) const;
 
-  data::Loader& loader_;
+  data::BatchSource& source_;
   torch::Device device_;
   torch::Dtype dtype_;
   std::optional<c10::Stream> stream_;

@@ -14,8 +14,7 @@ void Ema::follow(models::NamedParameters parameters) {
 
 void Ema::update(std::int64_t images, double half_life_images) {
   const torch::NoGradGuard no_grad;
-  const double weight =
-      half_life_images > 0 ? 1 - std::exp2(-static_cast<double>(images) / half_life_images) : 1.0;
+  const double weight = 1 - std::exp2(-static_cast<double>(images) / half_life_images);
   for (const auto& [name, parameter] : parameters_)
     averages_.at(name).lerp_(parameter.detach(), weight);
 }

@@ -13,7 +13,7 @@ class Ema {
  public:
   /// Parameters not averaged so far (new layers) start as a copy; others keep their average.
   void follow(models::NamedParameters parameters);
-  /// average += (1 − 2^(−images / half_life)) (parameter − average). half_life 0: a plain copy.
+  /// average += (1 − 2^(−images / half_life)) (parameter − average).
   void update(std::int64_t images, double half_life_images);
   void add_state(const std::string& prefix, TensorMap& state) const;
 

@@ -13,8 +13,9 @@ struct Part {
   std::vector<std::string> sources;
 };
 
-std::vector<Part> parts_of(const models::Recipe& recipe, const std::string& set) {
+std::vector<Part> parts_of(const models::Recipe& recipe, const std::string& set, bool averages) {
   std::vector<Part> parts{{set, {set, set + "_ema"}}};
+  if (!averages) return parts;
   for (const std::string& averaged : recipe.averaged_sets()) {
     if (averaged == set) parts.push_back({set + "_ema", {set + "_ema", set}});
   }
@@ -33,10 +34,10 @@ std::string source_of(const Part& part, const TensorMap& given) {
 }  // namespace
 
 InitialWeights initial_weights(const checkpoint::Weights& weights, models::Recipe& grown,
-                               const std::string& where) {
+                               bool averaged, const std::string& where) {
   InitialWeights result;
   for (const auto& [set, parameters] : grown.parameter_sets()) {
-    for (const Part& part : parts_of(grown, set)) {
+    for (const Part& part : parts_of(grown, set, averaged)) {
       const std::string source = source_of(part, weights.tensors);
       std::size_t taken = 0;
       for (const auto& [name, parameter] : parameters) {

@@ -16,7 +16,8 @@ struct InitialWeights {
 /// from the network or the reverse where only one is given. Tensors of higher resolutions than the
 /// model's are left out; its layers beyond theirs start afresh. grown: the model at its final
 /// resolution. Throws ConfigError when nothing or a shape does not fit.
+/// averaged: the run keeps averages.
 InitialWeights initial_weights(const checkpoint::Weights& weights, models::Recipe& grown,
-                               const std::string& where);
+                               bool averaged, const std::string& where);
 
 }  // namespace pgan::train

@@ -1,5 +1,6 @@
 #include "train/schedule.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -26,17 +27,25 @@ void require_kimg(const char* option, double value) {
 void ScheduleOptions::visit(OptionVisitor& visitor) {
   visitor.group("Schedule");
   visitor.field("resolution", resolution, "final resolution in pixels; 0: the pack's largest");
-  visitor.field("start-resolution", start_resolution, "first resolution in pixels");
-  visitor.field("stable-kimg", stable_kimg,
-                "thousands of images a resolution is trained after its fade");
-  visitor.field("fade-kimg", fade_kimg, "thousands of images over which a new resolution fades in");
+  if (grows) {
+    visitor.field("start-resolution", start_resolution, "first resolution in pixels");
+    visitor.field("stable-kimg", stable_kimg,
+                  "thousands of images a resolution is trained after its fade");
+    visitor.field("fade-kimg", fade_kimg,
+                  "thousands of images over which a new resolution fades in");
+  }
   visitor.field("total-kimg", total_kimg,
-                "thousands of images in all; 0: two phases after the last resolution is fully in");
+                grows ? "thousands of images in all; 0: two phases after the last resolution is "
+                        "fully in"
+                      : "thousands of images in all");
   visitor.field(
       "minibatch", minibatch,
       "images a step over all ranks: N, or by resolution 4:64,16:32 (holds up to the next listed)");
   visitor.field("learning-rate", learning_rate,
                 "Adam's step size: X, or by resolution like --minibatch");
+  visitor.field("rate-decay", rate_decay,
+                "share of the run, at its end, over which the rate falls linearly to zero; 0: it "
+                "stays");
 }
 
 void ScheduleOptions::validate() const {
@@ -55,6 +64,10 @@ void ScheduleOptions::validate() const {
     throw ConfigError("--minibatch " + minibatch + ": expected whole numbers");
   }
   const ResolutionTable rates("learning-rate", learning_rate, start_resolution);
+  if (!(rate_decay >= 0 && rate_decay <= 1)) {
+    throw ConfigError("--rate-decay " + exact_text(rate_decay) + ": expected 0 to 1");
+  }
+  if (!grows && total_kimg == 0) throw ConfigError("--total-kimg 0: expected more than 0");
 }
 
 Schedule::Schedule(const ScheduleOptions& options)
@@ -63,6 +76,7 @@ Schedule::Schedule(const ScheduleOptions& options)
       stable_(images_of(options.stable_kimg)),
       fade_(images_of(options.fade_kimg)),
       total_(images_of(options.total_kimg)),
+      rate_decay_(options.rate_decay),
       minibatch_("minibatch", options.minibatch, options.start_resolution),
       learning_rate_("learning-rate", options.learning_rate, options.start_resolution) {
   options.validate();
@@ -88,8 +102,11 @@ std::int64_t Schedule::minibatch_at(const Growth& growth) const {
   return static_cast<std::int64_t>(minibatch_.at(growth.resolution));
 }
 
-double Schedule::learning_rate_at(const Growth& growth) const {
-  return learning_rate_.at(growth.resolution);
+double Schedule::learning_rate_at(std::int64_t images) const {
+  const double rate = learning_rate_.at(growth_at(images).resolution);
+  const double falling = rate_decay_ * static_cast<double>(total_);
+  const auto left = static_cast<double>(std::max<std::int64_t>(total_ - images, 0));
+  return left < falling ? rate * left / falling : rate;
 }
 
 bool crosses(std::int64_t interval, std::int64_t before, std::int64_t after) {

@@ -23,8 +23,9 @@ void TrainOptions::visit(OptionVisitor& visitor) {
   visitor.field("max-steps", max_steps,
                 "stop after so many steps, counted from the run's beginning; 0: no limit");
   visitor.field("mirror", mirror, "mirror images left to right with probability 1/2");
-  visitor.field("ema-kimg", ema_kimg,
-                "half-life of the generator's moving average, thousands of images; 0: no average");
+  visitor.field(
+      "ema-kimg", ema_kimg,
+      "half-life of the generator's moving average, thousands of images; 0: none is kept");
   visitor.field("on-nonfinite", on_nonfinite,
                 "when a gradient is not finite: skip the update (20 in a row end the run, exit 6), "
                 "stop (exit 6), or rollback to the last checkpoint and go on with other draws");
@@ -37,6 +38,10 @@ void TrainOptions::visit(OptionVisitor& visitor) {
       "thousands of images between lines of stats.jsonl; 0: by resolution; at most a minute");
   visitor.field("snapshot-kimg", snapshot_kimg,
                 "thousands of images between sample sheets; 0: only at the end");
+  visitor.field("metrics-kimg", metrics_kimg,
+                "thousands of images between measurements on held-out pictures, into stats.jsonl; "
+                "0: none");
+  visitor.field("metrics-images", metrics_images, "held-out pictures of each data set for that");
   visitor.field("checkpoint-kimg", checkpoint_kimg,
                 "thousands of images between checkpoints; 0: only at the end and by the clock");
   visitor.field("checkpoint-minutes", checkpoint_minutes,
@@ -73,6 +78,11 @@ void TrainOptions::validate() const {
   require_kimg("ema-kimg", ema_kimg);
   require_kimg("tick-kimg", tick_kimg);
   require_kimg("snapshot-kimg", snapshot_kimg);
+  require_kimg("metrics-kimg", metrics_kimg);
+  if (metrics_images < 1 || metrics_images > 1 << 20) {
+    throw ConfigError("--metrics-images " + std::to_string(metrics_images) +
+                      ": expected 1 to 1048576");
+  }
   require_kimg("checkpoint-kimg", checkpoint_kimg);
   if (!(checkpoint_minutes >= 0 && checkpoint_minutes <= 1e6)) {
     throw ConfigError("--checkpoint-minutes " + exact_text(checkpoint_minutes) +

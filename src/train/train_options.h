@@ -13,6 +13,8 @@ struct TrainOptions {
   double ema_kimg = 11;
   double tick_kimg = 0;  ///< 0 = by resolution
   double snapshot_kimg = 100;
+  double metrics_kimg = 0;
+  std::int64_t metrics_images = 256;
   double checkpoint_kimg = 200;
   double checkpoint_minutes = 30;  ///< of wall clock, rank 0's; 0 = by kimg alone
 

@@ -72,12 +72,21 @@ void Trainer::start_from(TensorMap weights) {
 
 void Trainer::draw_preview_inputs() {
   const std::int64_t count = parts_.preview_reals.size(0);
-  RowShare rows{{}, count};
-  for (std::int64_t i = 0; i < count; ++i) rows.rows.push_back(i);
-  Noise noise(static_cast<std::uint64_t>(options_.seed), 0, "preview", rows,
-              torch::TensorOptions(parts_.dtype).device(parts_.model_device));
-  preview_ = parts_.recipe.sample_inputs(noise);
+  Batch reals;
+  reals.rows.global = count;
+  for (std::int64_t i = 0; i < count; ++i) reals.rows.rows.push_back(i);
+  const auto options = torch::TensorOptions(parts_.dtype).device(parts_.model_device);
+  Noise noise(static_cast<std::uint64_t>(options_.seed), 0, "preview", reals.rows, options);
+  reals.data["images"] = to_model(parts_.preview_reals);
+  reals.labels = parts_.preview_labels.to(options);
+  reals.global_labels = reals.labels;
+  preview_ = parts_.recipe.sample_inputs(noise, reals);
   preview_["reals"] = parts_.preview_reals;
+}
+
+/// Pictures as bytes -> in [-1,1], as the model takes them.
+torch::Tensor Trainer::to_model(const torch::Tensor& bytes) const {
+  return bytes.to(parts_.model_device, parts_.dtype).div_(127.5).sub_(1);
 }
 
 TensorMap Trainer::state() const {
@@ -143,6 +152,7 @@ Trainer::End Trainer::run() {
     }();
     step_seconds_ = timeline_.take();
     account(growth, seconds_since(step_start), directive);
+    if (passed(options_.metrics_kimg)) measure();
     report(progress_.step == 1, growth);
     saver_.after_step(directive, passed(options_.checkpoint_kimg), progress_);
     if (passed(options_.snapshot_kimg)) sample_previews();
@@ -155,7 +165,10 @@ Trainer::End Trainer::run() {
   if (timeline_.tracing()) end_trace();  // of the steps there were
   saver_.last_step(progress_);           // first: sheets and statistics may fail on a full disk
   // A stopped run goes on with its unfinished measurements, as if it had not stopped.
-  if (finished() && counters_.window.steps > 0) report(true, growth_);
+  if (finished() && counters_.window.steps > 0) {
+    if (!passed(options_.metrics_kimg)) measure();
+    report(true, growth_);
+  }
   sample_previews();
   return finished() ? End::done : End::stopped;
 }
@@ -191,7 +204,7 @@ void Trainer::step() {
   }();
   for (const std::string& report : parts_.loader.take_reports()) log_warning(report);
   for (const models::Phase& phase : parts_.recipe.phases()) {
-    if (progress_.step % phase.interval != 0) continue;
+    if ((progress_.step / parts_.data_sets + 1) % phase.interval != 0) continue;
     parts_.host.set_activity(name + ", phase " + phase.name);
     parts_.device.set_activity(name + ", phase " + phase.name);
     run_phase(phase, batch);
@@ -226,7 +239,7 @@ void Trainer::run_phase(const models::Phase& phase, const Batch& batch) {
     return parts_.recipe.loss(phase, batch, growth_, noise, underway);
   }();
   const Timeline::Span span(timeline_, Part::backward, "backward " + phase.name);
-  updates_.backward(loss, {progress_.step, parts_.schedule.learning_rate_at(growth_)});
+  updates_.backward(loss, {progress_.step, parts_.schedule.learning_rate_at(progress_.images)});
 }
 
 void Trainer::settled(const Updates::Settled& update) {
@@ -286,15 +299,21 @@ void Trainer::begin_save() {
   parts_.store.begin(std::move(manifest), state());
 }
 
-void Trainer::sample_previews() {
-  updates_.settle();
-  if (parts_.observer == nullptr) return;
+std::vector<std::unique_ptr<AveragedWeights>> Trainer::averaged_weights() {
   std::vector<std::unique_ptr<AveragedWeights>> averaged;
   for (auto& [name, average] : updates_.averages())
     averaged.push_back(std::make_unique<AveragedWeights>(average));
-  const torch::Tensor images =
-      parts_.recipe.sample(preview_, growth_).to(torch::kCPU, torch::kFloat32);
-  parts_.observer->on_sample(progress_, growth_, images);
+  return averaged;
+}
+
+void Trainer::sample_previews() {
+  updates_.settle();
+  if (parts_.observer == nullptr) return;
+  const std::vector<std::unique_ptr<AveragedWeights>> averaged = averaged_weights();
+  const torch::Tensor images = parts_.recipe.sample(preview_, growth_);
+  if (!images.defined()) return;
+  parts_.observer->on_sample(progress_, growth_, images.to(torch::kCPU, torch::kFloat32),
+                             parts_.recipe.sample_layout(), !averaged.empty());
 }
 
 }  // namespace pgan::train

@@ -13,7 +13,8 @@
 #include "comm/communicator.h"
 #include "comm/gradient_reducer.h"
 #include "core/types.h"
-#include "data/loader.h"
+#include "data/batch_source.h"
+#include "data/held_out.h"
 #include "models/recipe.h"
 #include "train/coordinator.h"
 #include "train/counters.h"
@@ -57,9 +58,10 @@ class Observer {
   /// -1: none.
   virtual std::int64_t last_tick_step() const { return -1; }
   virtual void on_growth(const Progress&, const Growth&) {}
-  /// images: float32 [N,3,R,R] on the CPU, made by the averaged weights from the run's fixed
-  /// latents.
-  virtual void on_sample(const Progress&, const Growth&, const torch::Tensor& /*images*/) {}
+  /// images: float32 [N,3,R,R] on the CPU, made from the run's fixed inputs by the averaged weights
+  /// where averages are kept. Not called for models that make no pictures.
+  virtual void on_sample(const Progress&, const Growth&, const torch::Tensor& /*images*/,
+                         const models::SampleLayout&, bool /*averaged*/) {}
   /// json: a whole file of Chrome's trace format, all ranks.
   virtual void on_trace(std::int64_t /*first_step*/, std::int64_t /*last_step*/,
                         const std::string& /*json*/) {}
@@ -81,7 +83,7 @@ struct TrainerParts {
   comm::Communicator& device;  ///< gradients; may be host
   models::Recipe& recipe;
   const Schedule& schedule;
-  data::Loader& loader;
+  data::BatchSource& loader;
   checkpoint::Store& store;
   Observer* observer = nullptr;          ///< null on ranks that report nothing
   std::function<bool()> stop_requested;  ///< polled once a step
@@ -90,6 +92,10 @@ struct TrainerParts {
   torch::Device model_device = torch::kCPU;
   /// uint8 [N,3,R,R]: real images kept in checkpoints; N previews are drawn beside them.
   torch::Tensor preview_reals = torch::zeros({24, 3, 1, 1}, torch::kUInt8);
+  torch::Tensor preview_labels = torch::zeros({24, 0});  ///< float32 [N,C]: of these
+  std::int64_t data_sets = 1;                            ///< that batches come from in turn
+  /// By data set: what this rank measures on, row k of K ranks' first being the k-th of all.
+  std::vector<data::HeldOut> held_out = {};
   comm::ReducerOptions reducer;
   std::int64_t rollbacks = 0;  ///< the least that a checkpoint's counter is raised to
 };
@@ -139,9 +145,13 @@ class Trainer {
   void end_trace();
   void compare_replicas();
   void report(bool first_step, const Growth& growth);
+  void measure();
+  std::vector<std::unique_ptr<AveragedWeights>> averaged_weights();
+  Batch held_out_batch(std::size_t set, std::int64_t begin, std::int64_t end) const;
   void begin_save();
   void sample_previews();
   void draw_preview_inputs();
+  torch::Tensor to_model(const torch::Tensor& bytes) const;
   Counters counters_now() const;
   void start_window();
   bool passed(double kimg) const;

@@ -1,5 +1,8 @@
 #include <algorithm>
 #include <bit>
+#include <cmath>
+
+#include <nlohmann/json.hpp>
 
 #include "comm/agree.h"
 #include "core/launcher.h"
@@ -11,6 +14,7 @@ namespace {
 
 constexpr double kLongestTickSeconds = 60;
 constexpr double kOnStepSeconds = 0.5;
+constexpr std::int64_t kMeasuredAtOnce = 16;
 
 /// Published tick lengths, thousands of images: 160 at 4x4 down to 10 at 1024x1024.
 std::int64_t default_tick_images(std::int64_t resolution) {
@@ -81,6 +85,54 @@ void Trainer::start_window() {
   rank_times_ = {};
 }
 
+Batch Trainer::held_out_batch(std::size_t set, std::int64_t begin, std::int64_t end) const {
+  const data::HeldOut& held_out = parts_.held_out[set];
+  Batch batch;
+  batch.set = static_cast<std::int64_t>(set);
+  batch.data["images"] = to_model(held_out.images.slice(0, begin, end));
+  batch.labels = held_out.labels.slice(0, begin, end).to(batch.data["images"].options());
+  batch.global_labels = batch.labels;
+  batch.rows.global = end - begin;
+  for (std::int64_t i = begin; i < end; ++i)
+    batch.rows.rows.push_back(i * parts_.host.size() + parts_.host.rank());
+  return batch;
+}
+
+/// Means over the held-out pictures of all ranks, as losses of the window. Noise is the same each
+/// time, so that what changes is the model.
+void Trainer::measure() {
+  if (options_.metrics_kimg == 0 || parts_.held_out.empty()) return;
+  updates_.settle();
+  const torch::NoGradGuard no_grad;
+  const std::vector<std::unique_ptr<AveragedWeights>> averaged = averaged_weights();
+  std::map<std::string, std::pair<double, std::int64_t>> own;  // sum and count
+  for (std::size_t set = 0; set < parts_.held_out.size(); ++set) {
+    const std::int64_t count = parts_.held_out[set].images.size(0);
+    for (std::int64_t begin = 0; begin < count; begin += kMeasuredAtOnce) {
+      const Batch batch = held_out_batch(set, begin, std::min(begin + kMeasuredAtOnce, count));
+      Noise noise(static_cast<std::uint64_t>(options_.seed), static_cast<std::int64_t>(set),
+                  "metrics", batch.rows,
+                  torch::TensorOptions(parts_.dtype).device(parts_.model_device));
+      for (const auto& [name, values] : parts_.recipe.evaluate(batch, growth_, noise)) {
+        own[name].first += values.to(torch::kFloat64).sum().item<double>();
+        own[name].second += values.numel();
+      }
+    }
+  }
+  std::map<std::string, std::pair<double, std::int64_t>> all;
+  for (const std::string& text : comm::gather_text(parts_.host, nlohmann::json(own).dump())) {
+    const nlohmann::json sums = nlohmann::json::parse(text);
+    for (const auto& [name, of_rank] : sums.items()) {
+      all[name].first += of_rank[0].is_null() ? NAN : of_rank[0].get<double>();  // JSON has no NaN
+      all[name].second += of_rank[1].get<std::int64_t>();
+    }
+  }
+  for (const auto& [name, value] : all) {
+    counters_.window.loss_sums[name] += value.first / static_cast<double>(value.second);
+    counters_.window.loss_counts[name] += 1;
+  }
+}
+
 void Trainer::report(bool always, const Growth& growth) {
   if (parts_.observer == nullptr) return;
   const double seconds = counters_.window.seconds + seconds_since(window_start_);
@@ -96,7 +148,7 @@ void Trainer::report(bool always, const Growth& growth) {
   info.growth = growth;
   info.total_images = parts_.schedule.total_images();
   info.minibatch = step_images_;
-  info.learning_rate = parts_.schedule.learning_rate_at(growth);
+  info.learning_rate = parts_.schedule.learning_rate_at(progress_.images - step_images_);
   for (const auto& [name, sum] : window.loss_sums) {
     info.losses[name] = sum / static_cast<double>(window.loss_counts.at(name));
   }

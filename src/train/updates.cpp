@@ -36,6 +36,7 @@ void Updates::rebuild(models::Recipe& recipe) {
     set.adam = std::make_unique<Adam>(parameters, recipe.adam());
     set.parameters = parameters;
   }
+  if (ema_images_ <= 0) return;
   for (const std::string& name : recipe.averaged_sets()) {
     averages_[name].follow(sets_.at(name).parameters);
   }

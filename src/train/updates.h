@@ -42,7 +42,7 @@ class Updates {
     std::function<void(const Settled&)> settled;
   };
 
-  /// ema_images: half-life of the averages. All references must outlive it.
+  /// ema_images: half-life of the averages; 0: none are kept. All references must outlive it.
   Updates(comm::Communicator& device, comm::ReducerOptions reducer, double ema_images,
           Timeline& timeline, Hooks hooks);
 

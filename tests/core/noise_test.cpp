@@ -83,5 +83,21 @@ TEST(NamedNormal, DependsOnSeedAndNameAlone) {
   EXPECT_FALSE(torch::equal(a, named_normal(2, "G.4.conv.weight", {3, 4})));
 }
 
+TEST(NamedUniform, DependsOnSeedAndNameAloneAndFillsTheUnitInterval) {
+  const torch::Tensor a = named_uniform(1, "G.main.0.weight", {101, 99});
+  EXPECT_EQ(a.scalar_type(), torch::kFloat64);
+  EXPECT_TRUE(torch::equal(a, named_uniform(1, "G.main.0.weight", {101, 99})));
+  EXPECT_FALSE(torch::equal(a, named_uniform(1, "D.main.0.weight", {101, 99})));
+  EXPECT_FALSE(torch::equal(a, named_uniform(2, "G.main.0.weight", {101, 99})));
+  EXPECT_GE(a.min().item<double>(), 0);
+  EXPECT_LT(a.max().item<double>(), 1);
+  EXPECT_NEAR(a.mean().item<double>(), 0.5, 0.015);
+  EXPECT_NEAR(a.var().item<double>(), 1.0 / 12, 0.004);
+  // Neighbours are independent: every element has a draw of its own.
+  const torch::Tensor flat = a.flatten();
+  const torch::Tensor product = (flat.slice(0, 1) - 0.5) * (flat.slice(0, 0, -1) - 0.5);
+  EXPECT_NEAR(product.mean().item<double>(), 0, 0.004);
+}
+
 }  // namespace
 }  // namespace pgan

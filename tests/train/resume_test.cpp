@@ -127,7 +127,7 @@ TEST_F(TrainerTest, AStartFromWeightsTakesThemAlsoWhereLayersGrowLater) {
   const Result source = train(1, {torch::kFloat32, 10});
   ASSERT_TRUE(source.state.contains("G/8.conv0.weight"));
   const auto grown = grown_progressive(8);
-  const InitialWeights initial = initial_weights(weights_of(source), *grown, "w");
+  const InitialWeights initial = initial_weights(weights_of(source), *grown, true, "w");
   EXPECT_THAT(initial.summary, ::testing::HasSubstr("G_ema 12 of 12 tensors from G_ema"));
 
   RunSetup setup{torch::kFloat32, 3, folder_ / "second"};
@@ -156,10 +156,10 @@ TEST_F(TrainerTest, AStartFromWeightsTakesThemAlsoWhereLayersGrowLater) {
 TEST_F(TrainerTest, WeightsOfOtherSizesOrOfNothingAreRefused) {
   const auto grown = grown_progressive(8);
   checkpoint::Weights weights{"progressive", "{}", {4, 1.0}, 0, {}};
-  EXPECT_THROW(initial_weights(weights, *grown, "w"), ConfigError);
+  EXPECT_THROW(initial_weights(weights, *grown, true, "w"), ConfigError);
   weights.tensors["G_ema/4.conv.weight"] = torch::ones({2, 2, 3, 3});
   try {
-    initial_weights(weights, *grown, "w");
+    initial_weights(weights, *grown, true, "w");
     ADD_FAILURE() << "taken";
   } catch (const ConfigError& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("G_ema/4.conv.weight is [2, 2, 3, 3]"));
@@ -167,7 +167,7 @@ TEST_F(TrainerTest, WeightsOfOtherSizesOrOfNothingAreRefused) {
   // The average alone fills both; D and higher resolutions start afresh.
   const std::int64_t c = 8;
   weights.tensors["G_ema/4.conv.weight"] = torch::ones({c, c, 3, 3});
-  const InitialWeights initial = initial_weights(weights, *grown, "w");
+  const InitialWeights initial = initial_weights(weights, *grown, true, "w");
   EXPECT_EQ(initial.tensors.size(), 2u);
   EXPECT_TRUE(initial.tensors.contains("G/4.conv.weight"));
   EXPECT_THAT(initial.summary, ::testing::HasSubstr("D 0 of"));

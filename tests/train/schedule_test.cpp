@@ -50,8 +50,10 @@ TEST(Schedule, ValuesHoldUpToTheNextListedResolution) {
   EXPECT_EQ(schedule.minibatch_at({32, 1}), 64);
   EXPECT_EQ(schedule.minibatch_at({128, 1}), 64);
   EXPECT_EQ(schedule.minibatch_at({1024, 1}), 8);
-  EXPECT_EQ(schedule.learning_rate_at({512, 1}), 0.001);
-  EXPECT_EQ(schedule.learning_rate_at({1024, 1}), 0.0015);
+  const std::int64_t last = schedule.total_images() - 1;
+  EXPECT_EQ(schedule.growth_at(last), (Growth{1024, 1}));
+  EXPECT_EQ(schedule.learning_rate_at(0), 0.001);
+  EXPECT_EQ(schedule.learning_rate_at(last), 0.0015);
 }
 
 TEST(Schedule, BadOptionsAreNamed) {

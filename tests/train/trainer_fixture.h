@@ -44,7 +44,8 @@ class Heard : public Observer {
   void on_tick(const TickInfo& tick) override { ticks.push_back(tick); }
   std::int64_t last_tick_step() const override { return earlier_tick; }
   void on_growth(const Progress&, const Growth&) override { ++growths; }
-  void on_sample(const Progress&, const Growth&, const torch::Tensor& images) override {
+  void on_sample(const Progress&, const Growth&, const torch::Tensor& images,
+                 const models::SampleLayout&, bool) override {
     samples.push_back(images);
   }
   void on_trace(std::int64_t, std::int64_t, const std::string& json) override { trace = json; }
@@ -81,7 +82,9 @@ class Wrapped : public models::Recipe {
   std::vector<models::Phase> phases() const override { return inner_->phases(); }
   std::int64_t group_size() const override { return inner_->group_size(); }
   bool grow(const Growth& growth) override { return inner_->grow(growth); }
-  TensorMap sample_inputs(Noise& noise) override { return inner_->sample_inputs(noise); }
+  TensorMap sample_inputs(Noise& noise, const Batch& reals) override {
+    return inner_->sample_inputs(noise, reals);
+  }
   torch::Tensor sample(const TensorMap& inputs, const Growth& growth) override {
     return inner_->sample(inputs, growth);
   }

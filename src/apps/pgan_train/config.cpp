@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 
+#include "apps/pgan_train/start.h"
 #include "checkpoint/load.h"
 #include "checkpoint/weights.h"
 #include "core/duration.h"
 #include "core/log.h"
-#include "data/pack.h"
 #include "report/ratings.h"
 
 namespace pgan::apps {
@@ -31,6 +32,8 @@ constexpr std::string_view kFree[] = {"config",
                                       "max-steps",
                                       "tick-kimg",
                                       "snapshot-kimg",
+                                      "metrics-kimg",
+                                      "metrics-images",
                                       "checkpoint-kimg",
                                       "checkpoint-minutes",
                                       "keep-last",
@@ -69,6 +72,9 @@ TrainConfig config_for(const std::string& model) {
   TrainConfig config;
   config.model = model;
   config.recipe = models::find_recipe(model).options();
+  config.schedule.grows = config.recipe->grows();
+  const auto defaults = config.recipe->defaults();
+  option_set(config).assign({defaults.begin(), defaults.end()});
   return config;
 }
 
@@ -143,21 +149,34 @@ void merge_under(OptionValues& values, const OptionValues& lower) {
   values.insert(lower.begin(), lower.end());  // keeps what is there
 }
 
+/// Entries of a list option's text.
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> entries;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) entries.push_back(line);
+  return entries;
+}
+
 void make_absolute(OptionValues& values, const std::string& name) {
   const auto found = values.find(name);
   if (found == values.end() || found->second.empty()) return;
-  found->second = fs::absolute(found->second).lexically_normal().string();
+  std::string absolute;
+  for (const std::string& path : split_list(found->second)) {
+    absolute += absolute.empty() ? "" : "\n";
+    absolute += fs::absolute(path).lexically_normal().string();
+  }
+  found->second = absolute;
 }
 
 bool has_checkpoint(const fs::path& run) {
   return !checkpoint::list(run).empty();
 }
 
-std::int64_t final_resolution(const OptionValues& values) {
+std::int64_t final_resolution(const OptionValues& values, const models::RecipeOptions& recipe) {
   const std::string chosen = given(values, "resolution");
   if (!chosen.empty() && chosen != "0") return std::atoll(chosen.c_str());
-  const std::string data = given(values, "data");
-  return data.empty() ? 0 : data::Pack::open(data)->info().largest();
+  const std::vector<std::string> folders = split_list(given(values, "data"));
+  return folders.empty() ? 0 : resolution_for(open_packs(folders, recipe), recipe);
 }
 
 /// What --init-from implies where nothing else was said: the shape of the networks, and the
@@ -171,8 +190,9 @@ OptionValues values_of_initial(const OptionValues& values, const models::RecipeO
   if (values.contains("fmap-base") || values.contains("fmap-max")) implied.erase("channels");
   std::int64_t reached = weights.growth.resolution;
   if (weights.growth.fading()) reached = std::max<std::int64_t>(reached / 2, 4);
-  if (const std::int64_t end = final_resolution(values); end > 0) reached = std::min(reached, end);
-  implied["start-resolution"] = std::to_string(reached);
+  if (const std::int64_t end = final_resolution(values, recipe); end > 0)
+    reached = std::min(reached, end);
+  if (recipe.grows()) implied["start-resolution"] = std::to_string(reached);
   return implied;
 }
 
@@ -193,8 +213,11 @@ void require_newest(const fs::path& run, const fs::path& asked) {
 
 void TrainConfig::visit(OptionVisitor& visitor) {
   visitor.group("What to train");
-  visitor.field("model", model, "the model: progressive");
-  visitor.field("data", data, "the pack to train on, a folder made by pgan-data pack");
+  visitor.field("model", model, "the model (listed at the end)");
+  visitor.field(
+      "data", data,
+      "the pack to train on, a folder made by pgan-data pack; several, one --data each, for "
+      "models that learn from more than one");
   visitor.field("split", split,
                 "train: leave out what the pack holds out; all: train on everything");
   visitor.field("run", run, "the run's folder; default: the next free number under checkpoints/");
@@ -219,7 +242,9 @@ void TrainConfig::visit(OptionVisitor& visitor) {
   if (recipe != nullptr) recipe->visit(visitor);
   visitor.group("Machine");
   visitor.field("device", device, "auto, cpu or cuda");
-  visitor.field("precision", precision, "fp32, or fp64 for verification on the CPU");
+  visitor.field("precision", precision,
+                "fp32; bf16: convolutions in bfloat16 (some models); or fp64, for verification on "
+                "the CPU");
   visitor.field("threads", threads,
                 "CPU threads a rank computes with; 0: the host's cores shared among its ranks");
   loader.visit(visitor);

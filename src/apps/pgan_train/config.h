@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "apps/cli.h"
 #include "checkpoint/store.h"
@@ -19,7 +20,8 @@ namespace pgan::apps {
 /// begun with (on resume) > the default preset > defaults.
 struct TrainConfig {
   std::string model = "progressive";
-  std::string data, run, resume = "auto", init_from, preset, config, stop_after;
+  std::vector<std::string> data;  ///< packs
+  std::string run, resume = "auto", init_from, preset, config, stop_after;
   std::string device = "auto", precision = "fp32", progress = "auto", split = "train";
   std::int64_t threads = 0;
   bool dry_run = false, override_run = false;

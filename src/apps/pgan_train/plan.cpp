@@ -17,13 +17,16 @@ std::int64_t count_parameters(models::Recipe& recipe) {
 
 }  // namespace
 
-std::string plan_text(const TrainConfig& config, const data::Pack& pack,
-                      const train::Schedule& schedule, models::Recipe& recipe, int ranks,
-                      std::int64_t threads, torch::Device device) {
-  std::string text = "data: " + config.data + ", " + std::to_string(pack.info().count) +
-                     " images\n" +
-                     report::text_of("%-12s%14s%12s%12s%12s%14s\n", "resolution", "from kimg",
-                                     "minibatch", "a rank", "rate", "parameters");
+std::string plan_text(const Packs& packs, const train::Schedule& schedule, models::Recipe& recipe,
+                      int ranks, std::int64_t threads, torch::Device device) {
+  std::string text;
+  for (const auto& pack : packs) {
+    text += "data: " + pack->folder().string() + ", " + std::to_string(pack->info().count) +
+            " images\n";
+  }
+  for (const std::string& note : recipe.notes()) text += note + "\n";
+  text += report::text_of("%-12s%14s%12s%12s%12s%14s\n", "resolution", "from kimg", "minibatch",
+                          "a rank", "rate", "parameters");
   std::int64_t last = 0;
   const std::int64_t total = schedule.total_images();
   const std::int64_t stride = std::max<std::int64_t>(1, total / 100000);
@@ -36,7 +39,7 @@ std::string plan_text(const TrainConfig& config, const data::Pack& pack,
     text += report::text_of("%-12lld%14.1f%12lld%12lld%12g%14lld\n", static_cast<long long>(last),
                             static_cast<double>(images) / 1000, static_cast<long long>(minibatch),
                             static_cast<long long>(minibatch / ranks),
-                            schedule.learning_rate_at(growth),
+                            schedule.learning_rate_at(images),
                             static_cast<long long>(count_parameters(recipe)));
   }
   text += report::text_of("ends at %.1f kimg; %d rank(s), %lld thread(s) each, device %s\n",

@@ -153,9 +153,20 @@ void Reporter::on_growth(const Progress& progress, const Growth& growth) {
       static_cast<long long>(growth.resolution), static_cast<long long>(growth.resolution)));
 }
 
-void Reporter::on_sample(const Progress& progress, const Growth&, const torch::Tensor& images) {
-  writes_->post([folder = folder_, files = files_, progress, images] {
-    const torch::Tensor sheet = report::make_grid(images);
+void Reporter::on_sample(const Progress& progress, const Growth& growth,
+                         const torch::Tensor& images, const models::SampleLayout& layout,
+                         bool averaged) {
+  report::GridOptions grid;
+  grid.columns = layout.columns;
+  grid.headings = layout.headings;
+  if (!layout.headings.empty()) {
+    const auto side = static_cast<long long>(growth.resolution);
+    grid.title =
+        report::text_of("kimg %.1f, %lldx%lld, %s", static_cast<double>(progress.images) / 1000,
+                        side, side, averaged ? "moving average" : "weights as trained");
+  }
+  writes_->post([folder = folder_, files = files_, progress, images, grid] {
+    const torch::Tensor sheet = report::make_grid(images, grid);
     report::write_png(folder.fakes(progress.images), sheet);
     files->events.image("samples/fakes", progress.images, report::encode_png(sheet), sheet.size(1),
                         sheet.size(0));

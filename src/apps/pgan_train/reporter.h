@@ -29,8 +29,8 @@ class Reporter : public train::Observer {
   void on_tick(const train::TickInfo& tick) override;
   std::int64_t last_tick_step() const override { return last_tick_step_; }
   void on_growth(const Progress& progress, const Growth& growth) override;
-  void on_sample(const Progress& progress, const Growth& growth,
-                 const torch::Tensor& images) override;
+  void on_sample(const Progress& progress, const Growth& growth, const torch::Tensor& images,
+                 const models::SampleLayout& layout, bool averaged) override;
   void on_trace(std::int64_t first_step, std::int64_t last_step, const std::string& json) override;
 
   /// Fixed real images, once a run: samples/reals.png. images as on_sample's. At once; may throw.

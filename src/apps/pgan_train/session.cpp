@@ -24,6 +24,7 @@
 #include "core/log.h"
 #include "core/rows.h"
 #include "core/version.h"
+#include "data/alternating_loader.h"
 #include "data/loader.h"
 #include "data/pack.h"
 #include "report/format.h"
@@ -48,6 +49,8 @@ class Session {
   void check_rows() const;
   void choose_machine();
   std::unique_ptr<models::Recipe> make_recipe() const;
+  std::unique_ptr<data::AlternatingLoader> make_loader() const;
+  std::vector<data::HeldOut> held_out_for_metrics();
   void open_run();
   void start_reports(const std::optional<checkpoint::Found>& found, bool same_run);
   void fill(train::Trainer& trainer, const std::optional<checkpoint::Found>& found, bool same_run);
@@ -62,10 +65,13 @@ class Session {
   TrainConfig config_;
   OptionValues lasting_;  // config_'s, resolved
   comm::Communicator& host_;
-  std::shared_ptr<const data::Pack> pack_;
+  Packs packs_;
+  std::vector<models::DataFacts> facts_;  // of these
   std::optional<train::Schedule> schedule_;
   torch::Device device_ = torch::kCPU;
   torch::Dtype dtype_ = torch::kFloat32;
+  std::optional<torch::Dtype> compute_;
+  std::vector<std::string> notes_;  // the recipe's
   std::int64_t threads_ = 1, group_limit_ = 1;
   report::RunFolder folder_{fs::path()};
   /// Never let go but by the end of the process: a save's thread may still be at work in the
@@ -91,22 +97,29 @@ void Session::open_data() {
       throw ConfigError((typed ? "there is no run at " + config_.run + ", and " : std::string()) +
                         "--data is missing: give the folder of a pack (pgan-data pack makes one)");
     }
-    pack_ = data::Pack::open(config_.data);
-    if (config_.schedule.resolution == 0) config_.schedule.resolution = pack_->info().largest();
+    packs_ = open_packs(config_.data, *config_.recipe);
+    train::ScheduleOptions& schedule = config_.schedule;
+    if (schedule.resolution == 0) schedule.resolution = resolution_for(packs_, *config_.recipe);
+    if (!schedule.grows) schedule.start_resolution = schedule.resolution;
     config_.validate();
-    schedule_.emplace(config_.schedule);
+    schedule_.emplace(schedule);
     const std::int64_t end = schedule_->final_resolution();
-    for (std::int64_t r = schedule_->start_resolution(); r <= end; r *= 2) pack_->require_level(r);
+    for (std::int64_t r = schedule_->start_resolution(); r <= end; r *= 2) {
+      for (const auto& pack : packs_) pack->require_level(r);
+    }
+    facts_ = facts_of(packs_, config_.split == "all");
   });
-  if (leads() && !pack_->info().domains.empty()) {
-    log_warning("the pack " + config_.data + " has several domains; this model takes them as one");
+  for (const auto& pack : packs_) {
+    if (!leads() || pack->info().domains.empty()) continue;
+    log_warning("the pack " + pack->folder().string() +
+                " has several domains; this model takes them as one");
   }
   lasting_ = config_.lasting_values();
 }
 
 std::unique_ptr<models::Recipe> Session::make_recipe() const {
   return config_.recipe->make({static_cast<std::uint64_t>(config_.training.seed),
-                               schedule_->final_resolution(), dtype_, device_});
+                               schedule_->final_resolution(), dtype_, device_, compute_, facts_});
 }
 
 void Session::check_rows() const {
@@ -120,9 +133,17 @@ void Session::choose_machine() {
   threads_ = config_.threads > 0 ? config_.threads : default_threads(host_);
   comm::agree(host_, [this] {
     device_ = resolve_device(config_.device, host_.local_rank());
-    dtype_ = resolve_precision(config_.precision, device_);
+    const Precision precision = resolve_precision(config_.precision, device_);
+    dtype_ = precision.parameters;
+    compute_ = precision.compute;
+    if (compute_ && !config_.recipe->computes_bf16()) {
+      throw ConfigError("--precision " + config_.precision + ": --model " + config_.model +
+                        " does not compute in it; give fp32");
+    }
     at::set_num_threads(static_cast<int>(threads_));
-    group_limit_ = make_recipe()->group_size();
+    const auto recipe = make_recipe();
+    group_limit_ = recipe->group_size();
+    notes_ = recipe->notes();
     check_rows();
   });
   const std::vector<std::string> kinds =
@@ -141,7 +162,7 @@ void Session::choose_machine() {
 void Session::open_run() {
   comm::on_rank_0(host_, [this] {
     const std::string description = config_.model + "-" +
-                                    fs::path(config_.data).filename().string() + "-" +
+                                    fs::path(config_.data.at(0)).filename().string() + "-" +
                                     std::to_string(schedule_->final_resolution());
     if (config_.run.empty()) {
       folder_ = report::RunFolder::create_next(fs::absolute("checkpoints"), description);
@@ -177,6 +198,7 @@ void Session::start_reports(const std::optional<checkpoint::Found>& found, bool 
     log_info("run " + folder_.root().string() + ": " + std::to_string(host_.size()) + " rank(s), " +
              std::to_string(threads_) + " thread(s) each, device " + device_.str() +
              ", transport " + std::string(gpus_ != nullptr ? gpus_->name() : host_.name()));
+    for (const std::string& note : notes_) log_info(note);
     if (!initial_summary_.empty()) log_info("starting from " + initial_summary_);
     if (found && same_run && config_.resume != "auto" &&
         fs::weakly_canonical(config_.resume).string().find(folder_.root().string()) != 0) {
@@ -240,6 +262,37 @@ void Session::go_back(const train::RollBack& back) {
   if (leads()) writes_->flush(kLongestFlush);  // the next reporter cuts the files back
 }
 
+std::unique_ptr<data::AlternatingLoader> Session::make_loader() const {
+  const auto seed = static_cast<std::uint64_t>(config_.training.seed);
+  const auto plan = [this](const Progress& before) {
+    // A set's own clock stands for the run's: models of several sets do not grow.
+    const Growth growth = schedule_->growth_at(before.images);
+    return data::StepPlan{growth, share_rows(schedule_->minibatch_at(growth), group_limit_,
+                                             host_.rank(), host_.size())};
+  };
+  std::vector<std::unique_ptr<data::Loader>> loaders;
+  for (const auto& pack : packs_) {
+    const std::uint64_t own = data::seed_of_set(seed, std::ssize(loaders));
+    loaders.push_back(std::make_unique<data::Loader>(
+        pack, data::make_streams(pack->info(), own, config_.split == "all"), plan, config_.loader,
+        own, config_.training.mirror, device_.is_cuda()));
+  }
+  return std::make_unique<data::AlternatingLoader>(
+      std::move(loaders), schedule_->minibatch_at(schedule_->growth_at(0)));
+}
+
+std::vector<data::HeldOut> Session::held_out_for_metrics() {
+  if (config_.training.metrics_kimg == 0) return {};
+  auto held_out =
+      held_out_of(packs_, schedule_->final_resolution(), config_.training.metrics_images, host_);
+  for (std::size_t i = 0; leads() && i < held_out.size(); ++i) {
+    if (held_out[i].images.size(0) > 0) continue;
+    log_warning("the pack " + packs_[i]->folder().string() +
+                " holds nothing out: nothing is measured on it (pgan-data pack --test-fraction)");
+  }
+  return held_out;
+}
+
 ExitCode Session::train_once() {
   const auto recipe = make_recipe();
   checkpoint::Store store(folder_.root(), host_, config_.store,
@@ -259,7 +312,7 @@ ExitCode Session::train_once() {
   }
   if (found) {
     comm::agree(host_, [&] {
-      if (!config_.override_run) check_data(*found, *pack_, config_.data);
+      if (!config_.override_run) check_data(*found, packs_);
       check_growth(*found, *schedule_);
     });
     threads_ = threads_to_keep(*found, config_.threads, threads_, host_);
@@ -267,29 +320,26 @@ ExitCode Session::train_once() {
   }
   progress_ = found ? found->manifest.progress : Progress{};
   start_reports(found, point.same_run);
-  const auto plan = [this](const Progress& before) {
-    const Growth growth = schedule_->growth_at(before.images);
-    return data::StepPlan{growth, share_rows(schedule_->minibatch_at(growth), group_limit_,
-                                             host_.rank(), host_.size())};
-  };
-  const auto seed = static_cast<std::uint64_t>(config_.training.seed);
-  data::Loader loader(pack_, data::make_streams(pack_->info(), seed, config_.split == "all"), plan,
-                      config_.loader, seed, config_.training.mirror, device_.is_cuda());
-  train::TrainerParts parts{
-      .host = host_,
-      .device = gpus_ != nullptr ? *gpus_ : host_,
-      .recipe = *recipe,
-      .schedule = *schedule_,
-      .loader = loader,
-      .store = store,
-      .observer = reporter_.get(),
-      .stop_requested = [this] { return stop_->any(); },
-      .manifest = manifest_of(config_, lasting_, *pack_, threads_),
-      .dtype = dtype_,
-      .model_device = device_,
-      .preview_reals = first_reals(*pack_, schedule_->final_resolution(), host_),
-      .reducer = config_.reducer,
-      .rollbacks = rollbacks_};
+  const auto loader = make_loader();
+  const std::int64_t final_resolution = schedule_->final_resolution();
+  PreviewReals reals = preview_reals(*packs_[0], final_resolution, host_);
+  train::TrainerParts parts{.host = host_,
+                            .device = gpus_ != nullptr ? *gpus_ : host_,
+                            .recipe = *recipe,
+                            .schedule = *schedule_,
+                            .loader = *loader,
+                            .store = store,
+                            .observer = reporter_.get(),
+                            .stop_requested = [this] { return stop_->any(); },
+                            .manifest = manifest_of(config_, lasting_, packs_, threads_),
+                            .dtype = dtype_,
+                            .model_device = device_,
+                            .preview_reals = std::move(reals.images),
+                            .preview_labels = std::move(reals.labels),
+                            .data_sets = std::ssize(packs_),
+                            .held_out = held_out_for_metrics(),
+                            .reducer = config_.reducer,
+                            .rollbacks = rollbacks_};
   train::Trainer trainer(config_.training, std::move(parts));
   fill(trainer, found, point.same_run);
   if (found && point.same_run) store.take_up(*found);
@@ -344,7 +394,8 @@ ExitCode Session::finish(train::Trainer::End end, const train::Trainer& trainer)
                            done ? "done" : ("stopped by " + asked).c_str(),
                            static_cast<double>(trainer.progress().images) / 1000,
                            static_cast<long long>(trainer.progress().step)));
-  log_info("samples:    " + folder_.fakes(trainer.progress().images).string());
+  if (const fs::path sheet = folder_.fakes(trainer.progress().images); fs::exists(sheet))
+    log_info("samples:    " + sheet.string());
   log_info("checkpoint: " +
            (folder_.root() / checkpoint::folder_name(trainer.progress().images)).string());
   if (!done) log_info("resume with: pgan-train --run " + folder_.root().string());
@@ -367,9 +418,8 @@ ExitCode Session::run() {
   if (config_.dry_run) {
     const auto recipe = make_recipe();
     if (leads())
-      std::fputs(
-          plan_text(config_, *pack_, *schedule_, *recipe, host_.size(), threads_, device_).c_str(),
-          stdout);
+      std::fputs(plan_text(packs_, *schedule_, *recipe, host_.size(), threads_, device_).c_str(),
+                 stdout);
     return ExitCode::ok;
   }
   open_run();
