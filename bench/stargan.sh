@@ -18,7 +18,8 @@ usage() {
 Usage: bench/stargan.sh [--rounds N] [--threads N] [--minibatch N] [--resolution N] [--precision P]
 
 Times updates of StarGAN's discriminator (D) and generator (G) apart, by pgan-train and by a plain PyTorch
-script (bench/stargan_peer.py), in turn, and prints the ratio of each pair; bf16 is autocast there.
+script (bench/stargan_peer.py), in turn, and prints the ratio of each pair; bf16 is autocast there, and here
+float32 on a CPU without instructions for bfloat16.
 A step is 5 updates of D and 1 of G. About ten minutes on two cores.
 
   --rounds N      pairs of each precision (default: $rounds)

@@ -159,7 +159,9 @@ LabelSets::LabelSets(const LabelOptions& options, const std::vector<DataFacts>& 
   }
   shares_.assign(attributes_.size(), 0.5);
   add_groups(options, facts);
-  if (!facts.empty()) note_constants(facts);
+  if (facts.empty()) return;
+  note_choice();
+  note_constants(facts);
 }
 
 void LabelSets::add_set(const std::string& entry, const DataFacts* facts) {
@@ -250,6 +252,22 @@ void LabelSets::add_group(const std::vector<std::string>& names, bool categorica
                       ": expected two attributes or more, like A,B,C");
   }
   groups_.push_back(std::move(group));
+}
+
+void LabelSets::note_choice() {
+  for (std::int64_t set = 0; set < sets_; ++set) {
+    std::vector<std::string> of_set;
+    for (const std::int64_t i : columns_of(set))
+      of_set.push_back(attributes_[static_cast<std::size_t>(i)].name);
+    notes_.push_back("labels of " + set_names_[static_cast<std::size_t>(set)] + ": " +
+                     joined(of_set, ", "));
+  }
+  for (const LabelGroup& group : groups_) {
+    std::vector<std::string> members;
+    for (const std::int64_t i : group.members)
+      members.push_back(attributes_[static_cast<std::size_t>(i)].name);
+    notes_.push_back((group.categorical ? "one of " : "one at most of ") + joined(members, ", "));
+  }
 }
 
 void LabelSets::note_constants(const std::vector<DataFacts>& facts) {

@@ -93,7 +93,8 @@ class LabelSets {
   /// Columns that belong to a set.
   std::vector<std::int64_t> columns_of(std::int64_t set) const;
 
-  /// A line for each attribute that is the same in all records.
+  /// Which attributes and groups there are, and a warning for each attribute that is the same in
+  /// all records.
   std::vector<std::string> notes() const { return notes_; }
   /// Share of the records in which each attribute is set; 0.5 where that is not known.
   const std::vector<double>& shares() const { return shares_; }
@@ -108,6 +109,7 @@ class LabelSets {
   void add_attribute(const std::string& item, const DataFacts* facts);
   void add_groups(const LabelOptions& options, const std::vector<DataFacts>& facts);
   void add_group(const std::vector<std::string>& names, bool categorical);
+  void note_choice();
   void note_constants(const std::vector<DataFacts>& facts);
   const LabelGroup* group_of(std::int64_t attribute) const;
 

@@ -59,16 +59,21 @@ struct SampleLayout {
   std::vector<std::string> headings;  ///< above the columns; may be empty
 };
 
-/// What changes pictures by labels, for programs that use a trained model.
-class Translator {
+/// What tells the labels of pictures, for programs that use a trained model.
+class Classifier {
  public:
-  virtual ~Translator() = default;
+  virtual ~Classifier() = default;
   virtual const LabelSets& labels() const = 0;
-  /// images: [N,3,R,R]. Returns [N,labels().width()], 0 or 1: what the model itself takes the
+  /// images: [N,3,R,R] in [-1,1]. Returns [N,labels().width()], 0 or 1: what the model takes the
   /// pictures to be, as pictures of one of its data sets. Needs the weights of recogniser().
   virtual torch::Tensor recognised(const torch::Tensor& images, std::int64_t set) = 0;
   /// The parameter set that recognised() works with.
   virtual std::string recogniser() const = 0;
+};
+
+/// What changes pictures by labels, and tells them.
+class Translator : public Classifier {
+ public:
   /// [N,3,R,R] and target labels [N,labels().width()] -> [N,3,R,R] in [-1,1], without gradient.
   virtual torch::Tensor translate(const torch::Tensor& images, const torch::Tensor& labels) = 0;
 };
@@ -112,6 +117,8 @@ class Recipe {
   }
   /// Null: the model does not translate.
   virtual Translator* translator() { return nullptr; }
+  /// Null: the model does not tell labels. A translator does.
+  virtual Classifier* classifier() { return translator(); }
   /// Lines for the log about what the options and the data came to.
   virtual std::vector<std::string> notes() const { return {}; }
   /// What another program needs to rebuild the networks, as JSON; kept in checkpoints and exports.

@@ -1,3 +1,4 @@
+#include "models/classifier.h"
 #include "models/progressive.h"
 #include "models/recipe.h"
 #include "models/stargan.h"
@@ -8,6 +9,7 @@ namespace pgan::models {
 namespace {
 
 constexpr RecipeEntry kRecipes[] = {
+    {"classifier", "tells a picture's labels: a judge for translations", classifier_options},
     {"progressive", "Progressive GAN, WGAN-GP, grown from 4x4 to 1024x1024", progressive_options},
     {"stargan", "StarGAN: translates pictures between labels", stargan_options},
 };

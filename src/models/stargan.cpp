@@ -62,6 +62,7 @@ class Stargan : public Recipe, public Translator {
   Stargan(const StarganOptions& options, const ModelContext& context)
       : options_(options),
         labels_(options.labels, context.data),
+        bf16_in_vain_(context.compute && !nn::gains_from_bfloat16(context.device)),
         shape_(shape_for(options.shape, labels_, context.resolution)),
         generator_(std::make_shared<StarganGenerator>(shape_, init(context))),
         discriminator_(std::make_shared<StarganDiscriminator>(shape_, init(context))) {}
@@ -85,7 +86,7 @@ class Stargan : public Recipe, public Translator {
   SampleLayout sample_layout() const override;
   TensorMap evaluate(const Batch& held_out, const Growth& growth, Noise& noise) override;
   std::string architecture() const override;
-  std::vector<std::string> notes() const override { return labels_.notes(); }
+  std::vector<std::string> notes() const override;
 
   Translator* translator() override { return this; }
   const LabelSets& labels() const override { return labels_; }
@@ -101,7 +102,8 @@ class Stargan : public Recipe, public Translator {
 
  private:
   static nn::Init init(const ModelContext& context) {
-    return {context.seed, context.dtype, context.device, context.compute};
+    const bool gains = nn::gains_from_bfloat16(context.device);
+    return {context.seed, context.dtype, context.device, gains ? context.compute : std::nullopt};
   }
   torch::Tensor permuted_labels(const Batch& real, Noise& noise) const;
   LossTerms critic_terms(const Batch& real, const torch::Tensor& wanted, Noise& noise, Step& step);
@@ -110,10 +112,19 @@ class Stargan : public Recipe, public Translator {
 
   StarganOptions options_;
   LabelSets labels_;
+  bool bf16_in_vain_;
   StarganShape shape_;
   std::shared_ptr<StarganGenerator> generator_;
   std::shared_ptr<StarganDiscriminator> discriminator_;
 };
+
+std::vector<std::string> Stargan::notes() const {
+  std::vector<std::string> notes = labels_.notes();
+  if (bf16_in_vain_)
+    notes.push_back(
+        "bf16: this CPU has no instructions for it; computing in float32, which is faster");
+  return notes;
+}
 
 /// Targets: the labels of the whole minibatch, in another order (section 4.1).
 torch::Tensor Stargan::permuted_labels(const Batch& real, Noise& noise) const {

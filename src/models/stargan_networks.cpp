@@ -30,6 +30,14 @@ torch::Tensor channels_last(const torch::Tensor& x) {
   return x.contiguous(torch::MemoryFormat::ChannelsLast);
 }
 
+/// The slopes are constants to autograd. Of torch's leaky_relu() the second derivative, which is
+/// zero, would be carried back through the whole network as a tensor of zeros.
+torch::Tensor leaky(const torch::Tensor& x) {
+  const torch::Tensor slopes = torch::where(x.detach() > 0, torch::ones({}, x.options()),
+                                            torch::full({}, kLeakySlope, x.options()));
+  return x * slopes;
+}
+
 /// Builds a Sequence in the order of use, so that parameters are registered in it.
 class Builder {
  public:
@@ -129,7 +137,7 @@ StarganDiscriminator::StarganDiscriminator(const StarganShape& shape, const nn::
 
 StarganDiscriminator::Output StarganDiscriminator::forward(const torch::Tensor& images) const {
   torch::Tensor x = channels_last(images);
-  for (const auto& layer : main_->layers()) x = torch::leaky_relu(layer->forward(x), kLeakySlope);
+  for (const auto& layer : main_->layers()) x = leaky(layer->forward(x));
   return {patch_head_->forward(x).to(dtype_), label_head_->forward(x).flatten(1).to(dtype_)};
 }
 

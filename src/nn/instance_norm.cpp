@@ -6,10 +6,11 @@
 #include <vector>
 
 #include <ATen/OpMathType.h>
-#include <ATen/Parallel.h>
 #include <torch/autograd.h>
 
 #include "core/error.h"
+#include "nn/best_target.h"
+#include "nn/parallel.h"
 
 namespace pgan::nn {
 namespace {
@@ -146,9 +147,11 @@ Pixels<T> image(const torch::Tensor& x, std::int64_t n) {
 
 template <class Body>
 void for_each_image(const torch::Tensor& x, const Body& body) {
-  at::parallel_for(0, x.size(0), 1, [&](std::int64_t first, std::int64_t last) {
+  const auto all = [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t n = first; n < last; ++n) body(n);
-  });
+  };
+  in_parallel(x.size(0),
+              [&](std::int64_t first, std::int64_t last) { run_best(all, first, last); });
 }
 
 /// weight_and_bias: [2,C], statistics: [N,2,C], both float64.

@@ -11,6 +11,10 @@
 
 namespace pgan::nn {
 
+/// Whether convolutions there gain from bfloat16. A CPU without instructions for it converts each
+/// value forth and back, at several times float32's cost.
+bool gains_from_bfloat16(const torch::Device& device);
+
 /// Layers as torch has them, without equalized learning rate. First weights are of the distribution
 /// torch draws from, keyed by (seed, layer name), whatever the order of construction.
 class Layer : public torch::nn::Module {
@@ -39,6 +43,7 @@ class Convolution : public Layer {
 
  private:
   torch::Tensor as_product(const torch::Tensor& x, const torch::Tensor& used) const;
+  torch::Tensor in_fours(const torch::Tensor& x, const torch::Tensor& used) const;
   ConvolutionShape shape_;
   torch::Dtype compute_;
 };

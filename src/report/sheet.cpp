@@ -37,7 +37,7 @@ torch::Tensor to_bytes(const torch::Tensor& images) {
 using Lines = std::vector<std::string>;
 
 constexpr std::int64_t kReadableCell = 64, kRowTitleWidth = 160, kHeadingLines = 3;
-constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX, kCapital = 8, kDescent = 3, kMargin = 2;
+constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX, kCapital = 8, kDescent = 4, kMargin = 2;
 constexpr int kLine = kCapital + kDescent + 2;  // of text, in pixels
 
 double font_scale() {

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "train/adam_kernel.h"
+
 namespace pgan::train {
 
 Adam::Adam(models::NamedParameters parameters, models::AdamSettings settings)
@@ -21,15 +23,20 @@ void Adam::step(double learning_rate) {
   const double t = static_cast<double>(steps_.item<std::int64_t>());
   const double rate = learning_rate * std::sqrt(1 - std::pow(settings_.beta2, t)) /
                       (1 - std::pow(settings_.beta1, t));
+  const AdamFactors factors{1 - settings_.beta1, settings_.beta2, 1 - settings_.beta2,
+                            settings_.epsilon, rate};
+  torch::Tensor none;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     torch::Tensor parameter = parameters_[i].second;
     const torch::Tensor& gradient = parameter.grad();
     if (!gradient.defined()) continue;
+    torch::Tensor& first = first_.empty() ? none : first_[i];
+    if (adam_in_one_pass(parameter, gradient, first, second_[i], factors)) continue;
     second_[i].mul_(settings_.beta2).addcmul_(gradient, gradient, 1 - settings_.beta2);
     const torch::Tensor divisor = second_[i].sqrt().add_(settings_.epsilon);
     if (settings_.beta1 > 0) {
-      first_[i].lerp_(gradient, 1 - settings_.beta1);
-      parameter.addcdiv_(first_[i], divisor, -rate);
+      first.lerp_(gradient, 1 - settings_.beta1);
+      parameter.addcdiv_(first, divisor, -rate);
     } else {
       parameter.addcdiv_(gradient, divisor, -rate);
     }

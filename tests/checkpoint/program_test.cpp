@@ -59,6 +59,7 @@ TEST_F(Program, ExportStripsThePrefixAndTellsTheArchitecture) {
   const std::string file = (folder_ / "g.safetensors").string();
   const Outcome outcome = call("export " + run_ + "/images-000000000064 --out " + file);
   ASSERT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("tensors of G_ema at 16x16"));
   Metadata metadata;
   expect_equal(read_safetensors(file, &metadata),
                {{"a.weight", make_state(64).at("G_ema/a.weight")}});
@@ -66,6 +67,21 @@ TEST_F(Program, ExportStripsThePrefixAndTellsTheArchitecture) {
             R"({"alpha":0.30000000000000004,"latent":512,"recipe":"progressive","resolution":16})");
   EXPECT_EQ(call("export " + run_ + " --network G --out " + file).status, 0);
   EXPECT_EQ(read_safetensors(file).size(), 3u);
+}
+
+TEST_F(Program, ExportWithoutAnAverageIsOfTheNetworkItself) {
+  const std::string raw = (folder_ / "raw.safetensors").string();
+  const std::string file = (folder_ / "g.safetensors").string();
+  const Metadata metadata{
+      {"architecture", R"({"alpha":1,"model":"m","recipe":"m","resolution":16})"},
+      {"images", "0"},
+      {"network", ""}};
+  write_safetensors(raw, {{"D/w", torch::ones({1})}, {"G/w", torch::ones({2})}}, metadata);
+  EXPECT_THAT(call("export " + raw + " --out " + file).output, HasSubstr("1 tensors of G at"));
+  write_safetensors(raw, {{"C/w", torch::ones({1})}}, metadata);
+  EXPECT_THAT(call("export " + raw + " --out " + file).output, HasSubstr("1 tensors of C at"));
+  write_safetensors(raw, {{"C/w", torch::ones({1})}, {"B/w", torch::ones({2})}}, metadata);
+  EXPECT_THAT(call("export " + raw + " --out " + file).output, HasSubstr("--network is needed: "));
 }
 
 TEST_F(Program, VerifyFindsAFlippedByte) {
@@ -109,6 +125,10 @@ TEST_F(Program, OneClearLineAndTheExitCode) {
          "no network X: expected one of D, G, G_ema, or all");
   expect("export " + run_ + " --out /missing/x", 2, "no such folder /missing");
   expect("export " + run_, 2, "--out is needed");
+  expect("export " + run_ + " --layout x --out " + run_ + "/x", 2, "there is gan-zoo, stargan");
+  expect("export " + run_ + " --layout stargan --out " + run_ + "/x", 2,
+         "is for networks of --model stargan, these are of --model progressive");
+  expect("import " + run_ + " --layout x --out " + run_ + "/x", 2, "there is gan-zoo, stargan");
   expect("info " + run_ + " --tensor", 2, "tensors");
   expect("inf", 2, "unknown command");
   expect("", 2, "a command is needed");

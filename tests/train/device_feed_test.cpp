@@ -1,6 +1,7 @@
 #include "train/device_feed.h"
 
 #include "data/fixtures.h"
+#include "data/loader.h"
 
 namespace pgan::train {
 namespace {

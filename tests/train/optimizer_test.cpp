@@ -46,6 +46,67 @@ TEST(Adam, AgreesWithTheReferenceImplementation) {
   EXPECT_LT((ours - theirs).abs().max().item<double>(), 1e-8);
 }
 
+/// The formula of torch's own operations.
+void step_by_operations(torch::Tensor& w, const torch::Tensor& g, torch::Tensor& m,
+                        torch::Tensor& v, const models::AdamSettings& settings, double rate) {
+  v.mul_(settings.beta2).addcmul_(g, g, 1 - settings.beta2);
+  m.lerp_(g, 1 - settings.beta1);
+  w.addcdiv_(m, v.sqrt().add_(settings.epsilon), -rate);
+}
+
+/// Three updates of a tensor by gradients that may lie in another order; sizes that no block or
+/// vector divides.
+struct Updated {
+  torch::Tensor adam, operations;
+};
+
+Updated updated(torch::Dtype dtype, double beta1, bool channels_last,
+                bool gradients_channels_last) {
+  const auto order = [](bool last) {
+    return last ? torch::MemoryFormat::ChannelsLast : torch::MemoryFormat::Contiguous;
+  };
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(1);
+  torch::Tensor w = torch::randn({37, 19, 5, 3}, dtype).contiguous(order(channels_last));
+  Updated run{w.clone().requires_grad_(true), w};
+  torch::Tensor m = torch::zeros_like(w), v = torch::zeros_like(w);
+  const models::AdamSettings settings{beta1, 0.999, 1e-8};
+  Adam adam({{"w", run.adam}}, settings);
+  for (int t = 1; t <= 3; ++t) {
+    const torch::Tensor g =
+        torch::randn({37, 19, 5, 3}, dtype).contiguous(order(gradients_channels_last));
+    run.adam.mutable_grad() = g;
+    adam.step(0.01);
+    step_by_operations(run.operations, g, m, v, settings,
+                       0.01 * std::sqrt(1 - std::pow(0.999, t)) / (1 - std::pow(beta1, t)));
+  }
+  return run;
+}
+
+TEST(Adam, IsTheFormulaForAllOrdersTypesAndMoments) {
+  for (const auto dtype : {torch::kFloat32, torch::kFloat64}) {
+    for (const double beta1 : {0.0, 0.5, 0.9}) {
+      for (const bool channels_last : {false, true}) {
+        for (const bool gradients_channels_last : {false, true}) {
+          const Updated run = updated(dtype, beta1, channels_last, gradients_channels_last);
+          EXPECT_TRUE(torch::allclose(run.adam, run.operations, 1e-6, 1e-8)) << dtype << beta1;
+        }
+      }
+    }
+  }
+}
+
+TEST(Adam, DoesNotDependOnTheNumberOfThreads) {
+  const int before = torch::get_num_threads();
+  torch::set_num_threads(1);
+  const Updated one = updated(torch::kFloat32, 0.5, true, false);
+  for (const int threads : {2, 3, 7}) {
+    torch::set_num_threads(threads);
+    EXPECT_TRUE(torch::equal(one.adam, updated(torch::kFloat32, 0.5, true, false).adam)) << threads;
+  }
+  torch::set_num_threads(before);
+}
+
 TEST(Adam, WithoutGradientAParameterStays) {
   torch::Tensor w = scalar(1.0), z = scalar(2.0);
   Adam adam({{"w", w}, {"z", z}}, {});

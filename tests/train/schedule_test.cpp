@@ -56,6 +56,23 @@ TEST(Schedule, ValuesHoldUpToTheNextListedResolution) {
   EXPECT_EQ(schedule.learning_rate_at(last), 0.0015);
 }
 
+TEST(Schedule, TheRateFallsToZeroOverTheLastShare) {
+  ScheduleOptions options;
+  options.resolution = options.start_resolution = 64;
+  options.grows = false;
+  options.total_kimg = 3200;
+  options.learning_rate = "0.0001";
+  options.rate_decay = 0.5;
+  const Schedule schedule(options);
+  EXPECT_EQ(schedule.growth_at(0), (Growth{64, 1.0}));
+  EXPECT_EQ(schedule.learning_rate_at(0), 0.0001);
+  EXPECT_EQ(schedule.learning_rate_at(1600000), 0.0001);
+  EXPECT_DOUBLE_EQ(schedule.learning_rate_at(2400000), 0.00005);
+  EXPECT_DOUBLE_EQ(schedule.learning_rate_at(3199984), 0.0001 * 16 / 1600000);
+  EXPECT_EQ(schedule.learning_rate_at(3200000), 0);
+  EXPECT_EQ(schedule.learning_rate_at(4000000), 0);
+}
+
 TEST(Schedule, BadOptionsAreNamed) {
   const auto message = [](const std::function<void(ScheduleOptions&)>& spoil) -> std::string {
     ScheduleOptions options = published();

@@ -10,12 +10,25 @@
 #include "comm_threads.h"
 #include "core/option_set.h"
 #include "core/rows.h"
+#include "data/alternating_loader.h"
 #include "data/fixtures.h"
+#include "data/held_out.h"
+#include "data/loader.h"
 #include "models/recipe.h"
 #include "train/trainer.h"
 
 namespace pgan::train {
 namespace fs = std::filesystem;
+
+inline ScheduleOptions short_schedule() {
+  ScheduleOptions options;
+  options.resolution = 8;
+  options.minibatch = "16";
+  options.stable_kimg = 0.048;
+  options.fade_kimg = 0.064;
+  options.total_kimg = 10;
+  return options;
+}
 
 /// A small Progressive GAN that grows 4 -> 8 within ten steps: images 0-48 at 4, fade until 112.
 struct RunSetup {
@@ -27,17 +40,9 @@ struct RunSetup {
   TensorMap start_from = {};
   std::string on_nonfinite = "skip", trace = {};
   std::int64_t replica_check_steps = 3, rollbacks = 0;
+  ScheduleOptions schedule = short_schedule();
+  double metrics_kimg = 0;
 };
-
-inline ScheduleOptions short_schedule() {
-  ScheduleOptions options;
-  options.resolution = 8;
-  options.minibatch = "16";
-  options.stable_kimg = 0.048;
-  options.fade_kimg = 0.064;
-  options.total_kimg = 10;
-  return options;
-}
 
 class Heard : public Observer {
  public:
@@ -55,6 +60,8 @@ class Heard : public Observer {
   int growths = 0;
   std::int64_t earlier_tick = -1;
 };
+
+using Packs = std::vector<std::shared_ptr<const data::Pack>>;
 
 inline std::unique_ptr<models::Recipe> small_progressive(torch::Dtype dtype) {
   const auto options = models::find_recipe("progressive").options();
@@ -121,17 +128,36 @@ struct Result {
   Progress progress;
 };
 
-/// One rank's run. Collective.
-inline Result train_rank(comm::Communicator& host, const RunSetup& setup,
-                         std::shared_ptr<const data::Pack> pack, models::Recipe& recipe,
-                         Observer* observer = nullptr) {
-  const Schedule schedule(short_schedule());
-  const auto plan = [&](const Progress& before) {
-    const Growth growth = schedule.growth_at(before.images);
-    return data::StepPlan{growth, share_rows(schedule.minibatch_at(growth), recipe.group_size(),
-                                             host.rank(), host.size())};
+inline std::unique_ptr<data::BatchSource> loading(const Packs& packs, const Schedule& schedule,
+                                                  const RowShare& rows) {
+  const auto plan = [&schedule, rows](const Progress& before) {
+    return data::StepPlan{schedule.growth_at(before.images), rows};
   };
-  data::Loader loader(pack, data::make_streams(pack->info(), 3, true), plan, {}, 3, true);
+  std::vector<std::unique_ptr<data::Loader>> loaders;
+  for (const auto& pack : packs) {
+    const std::uint64_t seed = data::seed_of_set(3, std::ssize(loaders));
+    loaders.push_back(std::make_unique<data::Loader>(pack,
+                                                     data::make_streams(pack->info(), seed, true),
+                                                     plan, data::LoaderOptions{}, seed, true));
+  }
+  return std::make_unique<data::AlternatingLoader>(std::move(loaders), rows.global);
+}
+
+/// One rank's run, on data sets in turn. Collective.
+inline Result train_rank(comm::Communicator& host, const RunSetup& setup, const Packs& packs,
+                         models::Recipe& recipe, Observer* observer = nullptr) {
+  const Schedule schedule(setup.schedule);
+  const std::int64_t resolution = schedule.final_resolution();
+  const auto loader = loading(packs, schedule,
+                              share_rows(schedule.minibatch_at(schedule.growth_at(0)),
+                                         recipe.group_size(), host.rank(), host.size()));
+  std::vector<torch::Tensor> previews;
+  for (std::int64_t i = 0; i < 4; ++i) previews.push_back(packs[0]->image(i, resolution));
+  std::vector<data::HeldOut> held_out;
+  std::vector<std::string> reports;
+  for (const auto& pack : packs)
+    held_out.push_back(
+        data::read_held_out(*pack, resolution, 64, host.rank(), host.size(), reports));
   checkpoint::Store store(setup.run, host, {.keep_last = 0});
   TrainOptions options;
   options.seed = 3;
@@ -140,6 +166,7 @@ inline Result train_rank(comm::Communicator& host, const RunSetup& setup,
   options.tick_kimg = setup.tick_kimg;
   options.on_nonfinite = setup.on_nonfinite;
   options.trace = setup.trace;
+  options.metrics_kimg = setup.metrics_kimg;
   options.replica_check_steps = setup.replica_check_steps;
   checkpoint::Manifest manifest;
   manifest.recipe = "progressive";
@@ -147,14 +174,17 @@ inline Result train_rank(comm::Communicator& host, const RunSetup& setup,
                             .device = host,
                             .recipe = recipe,
                             .schedule = schedule,
-                            .loader = loader,
+                            .loader = *loader,
                             .store = store,
                             .observer = host.rank() == 0 ? observer : nullptr,
                             .stop_requested = {},
                             .manifest = manifest,
                             .dtype = setup.dtype,
                             .model_device = torch::kCPU,
-                            .preview_reals = torch::zeros({4, 3, 8, 8}, torch::kUInt8),
+                            .preview_reals = torch::stack(previews).to(torch::kUInt8),
+                            .preview_labels = packs[0]->labels().slice(0, 0, 4),
+                            .data_sets = std::ssize(packs),
+                            .held_out = held_out,
                             .reducer = {},
                             .rollbacks = setup.rollbacks});
   if (setup.resume) trainer.resume(*checkpoint::find_newest(setup.run, host), true);
@@ -169,6 +199,12 @@ inline Result train_rank(comm::Communicator& host, const RunSetup& setup,
   }
   result.progress = trainer.progress();
   return result;
+}
+
+inline Result train_rank(comm::Communicator& host, const RunSetup& setup,
+                         const std::shared_ptr<const data::Pack>& pack, models::Recipe& recipe,
+                         Observer* observer = nullptr) {
+  return train_rank(host, setup, Packs{pack}, recipe, observer);
 }
 
 class TrainerTest : public ::testing::Test {

@@ -1,18 +1,36 @@
 #include <cstdio>
+#include <set>
 
 #include "apps/pgan_checkpoint/commands.h"
 #include "checkpoint/safetensors.h"
 #include "core/error.h"
-#include "models/gan_zoo.h"
+#include "models/layouts.h"
 
 namespace pgan::apps {
+namespace {
+
+std::string names_of(const models::ExportedNetworks& networks) {
+  if (!networks.network.empty()) return networks.network;
+  std::set<std::string_view> names;
+  for (const auto& [name, tensor] : networks.tensors) names.insert(network_of(name));
+  std::string text;
+  for (const std::string_view name : names) text.append(text.empty() ? "" : " and ").append(name);
+  return text;
+}
+
+}  // namespace
 
 ExitCode import_command(const Arguments& arguments) {
   std::string file, out, layout = "gan-zoo";
+  std::string layouts = "whose: ";
+  for (const models::ForeignLayout& one : models::layouts()) {
+    layouts.append(&one == models::layouts().data() ? "" : ", ").append(one.name);
+    layouts.append(" (").append(one.summary).append(")");
+  }
   const auto visit = [&](OptionVisitor& visitor) {
     visitor.field("file", file, "a safetensors file of another program's network");
     visitor.field("out", out, "safetensors file to write; an older one is replaced");
-    visitor.field("layout", layout, "whose: gan-zoo (pytorch_GAN_zoo's progressive networks)");
+    visitor.field("layout", layout, layouts);
   };
   if (!parse_command(arguments, "pgan-checkpoint import FILE --out FILE.safetensors [options]",
                      visit, {"file"})) {
@@ -21,21 +39,24 @@ ExitCode import_command(const Arguments& arguments) {
   const std::string example = "pgan-checkpoint import netG.safetensors --out g.safetensors";
   require_option("the file to import", file, example);
   require_option("--out", out, example);
-  if (layout != "gan-zoo") throw ConfigError("--layout " + layout + ": expected gan-zoo");
+  const models::ForeignLayout& foreign = models::find_layout(layout);
   require_place(out);
-  models::NamedNetwork network;
+  models::ForeignFile theirs;
+  theirs.tensors = checkpoint::read_safetensors(file, &theirs.metadata);
+  models::ExportedNetworks ours;
   try {
-    network = models::from_gan_zoo(checkpoint::read_safetensors(file));
+    ours = foreign.from(theirs);
   } catch (const DataError& error) {
     throw CheckpointError(file + ": " + error.what());
   }
-  const std::string name = network.generator ? "G_ema" : "D";
-  checkpoint::write_safetensors(
-      out, network.tensors,
-      {{"architecture", network.architecture}, {"images", "0"}, {"network", name}});
+  checkpoint::write_safetensors(out, ours.tensors,
+                                {{"architecture", ours.architecture},
+                                 {"images", std::to_string(ours.images)},
+                                 {"network", ours.network}});
+  const std::string names = names_of(ours);
   std::printf("%s: %zu tensors of %s, for pgan-train --init-from%s\n", out.c_str(),
-              network.tensors.size(), name.c_str(),
-              network.generator ? " and pgan-sample --checkpoint" : "");
+              ours.tensors.size(), names.c_str(),
+              names == "D" ? "" : " and pgan-sample --checkpoint");
   return ExitCode::ok;
 }
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <sstream>
 
-#include "apps/pgan_train/start.h"
+#include "apps/pgan_train/training_data.h"
 #include "checkpoint/load.h"
 #include "checkpoint/weights.h"
 #include "core/duration.h"
@@ -92,6 +92,14 @@ std::string given(const OptionValues& values, const std::string& name) {
   return found == values.end() ? "" : found->second;
 }
 
+/// A value in a message.
+std::string shown(std::string value) {
+  if (value.empty()) return "the default";
+  for (std::size_t at = 0; (at = value.find('\n', at)) != std::string::npos;)
+    value.replace(at, 1, " and ");
+  return value;
+}
+
 /// `wanted` (what the user asked for) against `had` (what the run was begun with).
 void check_same_experiment(const OptionValues& wanted, const OptionValues& had,
                            const std::string& run) {
@@ -100,7 +108,8 @@ void check_same_experiment(const OptionValues& wanted, const OptionValues& had,
     const auto before = had.find(name);
     if (!defines_experiment(name) || before == had.end() || before->second == value) continue;
     if (!differences.empty()) differences += ", ";
-    differences += "--" + name + " " + value + " (the run has " + before->second + ")";
+    differences +=
+        "--" + name + " " + shown(value) + " (the run has " + shown(before->second) + ")";
   }
   if (differences.empty()) return;
   throw ConfigError("cannot resume " + run + " with " + differences +

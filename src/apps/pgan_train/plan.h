@@ -1,7 +1,7 @@
 #pragma once
 #include <string>
 
-#include "apps/pgan_train/start.h"
+#include "apps/pgan_train/training_data.h"
 #include "models/recipe.h"
 #include "train/schedule.h"
 

@@ -14,6 +14,7 @@
 #include "apps/pgan_train/reporter.h"
 #include "apps/pgan_train/start.h"
 #include "apps/pgan_train/stop_requests.h"
+#include "apps/pgan_train/training_data.h"
 #include "checkpoint/load.h"
 #include "comm/agree.h"
 #include "comm/together.h"
@@ -22,10 +23,7 @@
 #include "core/duration.h"
 #include "core/launcher.h"
 #include "core/log.h"
-#include "core/rows.h"
 #include "core/version.h"
-#include "data/alternating_loader.h"
-#include "data/loader.h"
 #include "data/pack.h"
 #include "report/format.h"
 #include "report/ratings.h"
@@ -46,11 +44,8 @@ class Session {
 
  private:
   void open_data();
-  void check_rows() const;
   void choose_machine();
   std::unique_ptr<models::Recipe> make_recipe() const;
-  std::unique_ptr<data::AlternatingLoader> make_loader() const;
-  std::vector<data::HeldOut> held_out_for_metrics();
   void open_run();
   void start_reports(const std::optional<checkpoint::Found>& found, bool same_run);
   void fill(train::Trainer& trainer, const std::optional<checkpoint::Found>& found, bool same_run);
@@ -59,6 +54,8 @@ class Session {
   void go_back(const train::RollBack& back);
   ExitCode finish(train::Trainer::End end, const train::Trainer& trainer);
   void write_status(const report::RunStatus& status) const;
+  report::RunStatus status_at(const Progress& progress, const char* state, ExitCode code,
+                              const std::string& message) const;
   void report_failure() const;
   bool leads() const { return host_.rank() == 0; }
 
@@ -92,21 +89,10 @@ class Session {
 
 void Session::open_data() {
   comm::together(host_, [this] {
-    if (config_.data.empty()) {
-      const bool typed = !config_.run.empty() && !fs::exists(config_.run);
-      throw ConfigError((typed ? "there is no run at " + config_.run + ", and " : std::string()) +
-                        "--data is missing: give the folder of a pack (pgan-data pack makes one)");
-    }
-    packs_ = open_packs(config_.data, *config_.recipe);
-    train::ScheduleOptions& schedule = config_.schedule;
-    if (schedule.resolution == 0) schedule.resolution = resolution_for(packs_, *config_.recipe);
-    if (!schedule.grows) schedule.start_resolution = schedule.resolution;
+    packs_ = open_training_packs(config_);
     config_.validate();
-    schedule_.emplace(schedule);
-    const std::int64_t end = schedule_->final_resolution();
-    for (std::int64_t r = schedule_->start_resolution(); r <= end; r *= 2) {
-      for (const auto& pack : packs_) pack->require_level(r);
-    }
+    schedule_.emplace(config_.schedule);
+    require_levels(packs_, *schedule_);
     facts_ = facts_of(packs_, config_.split == "all");
   });
   for (const auto& pack : packs_) {
@@ -120,13 +106,6 @@ void Session::open_data() {
 std::unique_ptr<models::Recipe> Session::make_recipe() const {
   return config_.recipe->make({static_cast<std::uint64_t>(config_.training.seed),
                                schedule_->final_resolution(), dtype_, device_, compute_, facts_});
-}
-
-void Session::check_rows() const {
-  for (std::int64_t r = schedule_->start_resolution(); r <= schedule_->final_resolution(); r *= 2) {
-    share_rows(schedule_->minibatch_at({r, 1.0}), group_limit_, host_.rank(), host_.size(),
-               "at " + std::to_string(r) + "x" + std::to_string(r));
-  }
 }
 
 void Session::choose_machine() {
@@ -144,7 +123,7 @@ void Session::choose_machine() {
     const auto recipe = make_recipe();
     group_limit_ = recipe->group_size();
     notes_ = recipe->notes();
-    check_rows();
+    check_rows(*schedule_, group_limit_, host_);
   });
   const std::vector<std::string> kinds =
       comm::gather_text(host_, device_.is_cuda() ? "cuda" : "cpu");
@@ -262,37 +241,6 @@ void Session::go_back(const train::RollBack& back) {
   if (leads()) writes_->flush(kLongestFlush);  // the next reporter cuts the files back
 }
 
-std::unique_ptr<data::AlternatingLoader> Session::make_loader() const {
-  const auto seed = static_cast<std::uint64_t>(config_.training.seed);
-  const auto plan = [this](const Progress& before) {
-    // A set's own clock stands for the run's: models of several sets do not grow.
-    const Growth growth = schedule_->growth_at(before.images);
-    return data::StepPlan{growth, share_rows(schedule_->minibatch_at(growth), group_limit_,
-                                             host_.rank(), host_.size())};
-  };
-  std::vector<std::unique_ptr<data::Loader>> loaders;
-  for (const auto& pack : packs_) {
-    const std::uint64_t own = data::seed_of_set(seed, std::ssize(loaders));
-    loaders.push_back(std::make_unique<data::Loader>(
-        pack, data::make_streams(pack->info(), own, config_.split == "all"), plan, config_.loader,
-        own, config_.training.mirror, device_.is_cuda()));
-  }
-  return std::make_unique<data::AlternatingLoader>(
-      std::move(loaders), schedule_->minibatch_at(schedule_->growth_at(0)));
-}
-
-std::vector<data::HeldOut> Session::held_out_for_metrics() {
-  if (config_.training.metrics_kimg == 0) return {};
-  auto held_out =
-      held_out_of(packs_, schedule_->final_resolution(), config_.training.metrics_images, host_);
-  for (std::size_t i = 0; leads() && i < held_out.size(); ++i) {
-    if (held_out[i].images.size(0) > 0) continue;
-    log_warning("the pack " + packs_[i]->folder().string() +
-                " holds nothing out: nothing is measured on it (pgan-data pack --test-fraction)");
-  }
-  return held_out;
-}
-
 ExitCode Session::train_once() {
   const auto recipe = make_recipe();
   checkpoint::Store store(folder_.root(), host_, config_.store,
@@ -320,7 +268,8 @@ ExitCode Session::train_once() {
   }
   progress_ = found ? found->manifest.progress : Progress{};
   start_reports(found, point.same_run);
-  const auto loader = make_loader();
+  const auto loader =
+      make_loader(packs_, config_, *schedule_, group_limit_, host_, device_.is_cuda());
   const std::int64_t final_resolution = schedule_->final_resolution();
   PreviewReals reals = preview_reals(*packs_[0], final_resolution, host_);
   train::TrainerParts parts{.host = host_,
@@ -337,7 +286,7 @@ ExitCode Session::train_once() {
                             .preview_reals = std::move(reals.images),
                             .preview_labels = std::move(reals.labels),
                             .data_sets = std::ssize(packs_),
-                            .held_out = held_out_for_metrics(),
+                            .held_out = held_out_of(packs_, config_, final_resolution, host_),
                             .reducer = config_.reducer,
                             .rollbacks = rollbacks_};
   train::Trainer trainer(config_.training, std::move(parts));
@@ -363,15 +312,20 @@ void Session::write_status(const report::RunStatus& status) const {
     std::fputs("pgan-train: warning: the disk of the run's folder does not answer\n", stderr);
 }
 
+report::RunStatus Session::status_at(const Progress& progress, const char* state, ExitCode code,
+                                     const std::string& message) const {
+  report::RunStatus status;
+  status.state = state;
+  status.exit_code = code;
+  status.message = message;
+  status.progress = progress;
+  status.growth = schedule_->growth_at(progress.images);
+  return status;
+}
+
 void Session::report_failure() const {
   const Failure failure = current_failure();
-  report::RunStatus status;
-  status.state = "failed";
-  status.exit_code = failure.code;
-  status.message = failure.message;
-  status.progress = progress_;
-  status.growth = schedule_->growth_at(progress_.images);
-  write_status(status);
+  write_status(status_at(progress_, "failed", failure.code, failure.message));
 }
 
 ExitCode Session::finish(train::Trainer::End end, const train::Trainer& trainer) {
@@ -379,17 +333,12 @@ ExitCode Session::finish(train::Trainer::End end, const train::Trainer& trainer)
   const ExitCode code = done ? ExitCode::ok : ExitCode::preempted;
   if (!leads()) return code;
   reporter_->end_line();
-  report::RunStatus status;
-  status.state = done ? "done" : "stopped";
-  status.exit_code = code;
   std::string asked = stop_->reason();
   if (const int rank = trainer.stop_rank(); asked.empty() && rank >= 0)
     asked = "a signal to rank " + std::to_string(rank) + " on " +
             hosts_[static_cast<std::size_t>(rank)];
-  status.message = done ? "" : "asked to stop by " + asked;
-  status.progress = trainer.progress();
-  status.growth = schedule_->growth_at(trainer.progress().images);
-  write_status(status);
+  write_status(status_at(trainer.progress(), done ? "done" : "stopped", code,
+                         done ? "" : "asked to stop by " + asked));
   log_info(report::text_of("%s at kimg %.3f, step %lld",
                            done ? "done" : ("stopped by " + asked).c_str(),
                            static_cast<double>(trainer.progress().images) / 1000,
