@@ -3,7 +3,7 @@
 # LibTorch, MPI and OpenCV are not copied: the programs remember where this build found them
 # (docs/installing.md). Include this after the targets exist.
 set(_programs "")
-foreach(_program pgan-train pgan-data pgan-sample pgan-checkpoint)
+foreach(_program pgan-train pgan-data pgan-sample pgan-eval pgan-checkpoint)
   if(TARGET ${_program})
     list(APPEND _programs ${_program})
   endif()

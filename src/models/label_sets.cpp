@@ -180,6 +180,7 @@ void LabelSets::add_item(const std::string& item, const DataFacts* facts) {
 }
 
 void LabelSets::add_attribute(const std::string& item, const DataFacts* facts) {
+  if (item.empty()) throw ConfigError("--attributes: an empty name between commas or at an end");
   Attribute attribute{item, std::ssize(set_names_) - 1};
   const auto range = parse_range(item);
   const LabelFact* label = facts == nullptr ? nullptr : find_label(*facts, item);

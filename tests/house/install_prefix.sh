@@ -4,7 +4,7 @@
 # Usage: install_prefix.sh BUILD_DIR
 set -euo pipefail
 build=$1
-for program in pgan-train pgan-data pgan-sample pgan-checkpoint; do
+for program in pgan-train pgan-data pgan-sample pgan-eval pgan-checkpoint; do
   [ -x "$build/bin/$program" ] || { echo "skipped: $build/bin/$program is not built"; exit 77; }
 done
 prefix=$(mktemp -d)
@@ -13,7 +13,7 @@ cmake --install "$build" --prefix "$prefix" >"$prefix.log" || { cat "$prefix.log
 rm -f "$prefix.log"
 
 cd /
-for program in pgan-train pgan-data pgan-sample pgan-checkpoint; do
+for program in pgan-train pgan-data pgan-sample pgan-eval pgan-checkpoint; do
   version=$(env -i PATH=/usr/bin:/bin HOME="${HOME:-/tmp}" "$prefix/bin/$program" --version)
   grep -qiE 'libtorch' <<<"$version" || { echo "$program --version names no LibTorch: $version"; exit 1; }
   env -i PATH=/usr/bin:/bin HOME="${HOME:-/tmp}" "$prefix/bin/$program" --help >/dev/null

@@ -167,7 +167,8 @@ TEST(LabelSets, BadChoicesAreNamed) {
   EXPECT_THAT(message_of(chosen({"Male,Male"}), {faces()}), HasSubstr("twice"));
   EXPECT_THAT(message_of(chosen({"Male", "Young"}), {faces()}), HasSubstr("2 times for 1"));
   EXPECT_THAT(message_of({}, {}), HasSubstr("--attributes is missing"));
-  EXPECT_THAT(message_of(chosen({"Male,"}), {faces()}), HasSubstr("no such label"));
+  EXPECT_THAT(message_of(chosen({"Male,"}), {faces()}), HasSubstr("empty name"));
+  EXPECT_THAT(message_of(chosen({"A,,B"}), {}), HasSubstr("empty name"));
   LabelOptions options = chosen({"Male,Young"});
   options.exclusive = {"Male"};
   EXPECT_THAT(message_of(options, {faces()}), HasSubstr("two attributes or more"));
