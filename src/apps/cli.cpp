@@ -103,6 +103,7 @@ void run_parallel(const char* program, int argc, char** argv,
   const Arguments arguments(argv + 1, argv + argc);
   if (print_version_if_asked(program, arguments)) leave(ExitCode::ok);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is then an error of the write
   std::unique_ptr<comm::Communicator> host;
   try {
     host = comm::open_host(std::move(ending));

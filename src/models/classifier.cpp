@@ -133,9 +133,7 @@ TensorMap AttributeClassifier::evaluate(const Batch& held_out, const Growth&, No
   const std::int64_t set = held_out.set;
   const torch::Tensor own = labels_.select(held_out.labels, set);
   const torch::Tensor error = wrong(recognised(held_out.data.at("images"), set), own, set);
-  std::string all = "held_out_label_error";
-  if (labels_.sets() > 1) all.append("_").append(std::to_string(set));
-  TensorMap measures{{all, error.mean(1)}};
+  TensorMap measures{{"held_out_label_error", error.mean(1)}};
   const std::vector<std::int64_t> columns = labels_.columns_of(set);
   for (std::int64_t i = 0; i < std::ssize(columns); ++i) {
     const std::int64_t column = columns[static_cast<std::size_t>(i)];

@@ -181,6 +181,12 @@ void LabelSets::add_item(const std::string& item, const DataFacts* facts) {
 
 void LabelSets::add_attribute(const std::string& item, const DataFacts* facts) {
   if (item.empty()) throw ConfigError("--attributes: an empty name between commas or at an end");
+  if (item.find_first_of(",:\n") != std::string::npos) {
+    throw ConfigError("the label '" + item +
+                      "' has a comma, colon or line break in its name, which options and files of "
+                      "names cannot hold: pack the data under other names, or choose others with "
+                      "--attributes");
+  }
   Attribute attribute{item, std::ssize(set_names_) - 1};
   const auto range = parse_range(item);
   const LabelFact* label = facts == nullptr ? nullptr : find_label(*facts, item);
@@ -210,10 +216,14 @@ void LabelSets::add_attribute(const std::string& item, const DataFacts* facts) {
 
 void LabelSets::add_groups(const LabelOptions& options, const std::vector<DataFacts>& facts) {
   for (const std::string& group : options.categorical) {
-    if (group != "none") add_group(split(group, ','), true);
+    if (group == "none") continue;
+    add_group(split(group, ','), true);
+    check_claim(group, facts);
   }
   for (const std::string& group : options.exclusive) {
-    if (group != "none") add_group(split(group, ','), false);
+    if (group == "none") continue;
+    add_group(split(group, ','), false);
+    check_claim(group, facts);
   }
   for (std::size_t set = 0; options.categorical.empty() && set < facts.size(); ++set) {
     const std::vector<std::int64_t> columns = columns_of(static_cast<std::int64_t>(set));
@@ -232,10 +242,30 @@ void LabelSets::add_groups(const LabelOptions& options, const std::vector<DataFa
   if (hair.size() > 1) add_group(hair, false);
 }
 
+/// The last group, as the user gave it.
+void LabelSets::check_claim(const std::string& names, const std::vector<DataFacts>& facts) const {
+  if (facts.empty()) return;
+  double mean = 0;
+  for (const std::int64_t i : groups_.back().members) {
+    const Attribute& attribute = attributes_[static_cast<std::size_t>(i)];
+    const LabelFact& label = facts[static_cast<std::size_t>(attribute.set)]
+                                 .labels[static_cast<std::size_t>(attribute.source)];
+    if (!label.binary) return;  // ranges of a number
+    mean += label.mean;
+  }
+  const bool categorical = groups_.back().categorical;
+  if (categorical ? std::abs(mean - 1) < 1e-3 : mean < 1 + 1e-3) return;
+  throw ConfigError(
+      (categorical ? "--categorical " : "--exclusive ") + names + ": the records have " +
+      exact_text(std::round(mean * 1000) / 1000) + " of them set on average, expected " +
+      (categorical ? "exactly one each; --exclusive is for one at most" : "one at most"));
+}
+
 void LabelSets::add_group(const std::vector<std::string>& names, bool categorical) {
   LabelGroup group{{}, categorical};
   const std::string option = categorical ? "--categorical " : "--exclusive ";
   for (const std::string& name : names) {
+    if (name.empty()) throw ConfigError(option + joined(names, ",") + ": an empty name");
     const std::int64_t index = index_of(name);
     const auto& first = attributes_[static_cast<std::size_t>(
         group.members.empty() ? index : group.members.front())];

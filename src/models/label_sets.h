@@ -109,6 +109,7 @@ class LabelSets {
   void add_attribute(const std::string& item, const DataFacts* facts);
   void add_groups(const LabelOptions& options, const std::vector<DataFacts>& facts);
   void add_group(const std::vector<std::string>& names, bool categorical);
+  void check_claim(const std::string& names, const std::vector<DataFacts>& facts) const;
   void note_choice();
   void note_constants(const std::vector<DataFacts>& facts);
   const LabelGroup* group_of(std::int64_t attribute) const;

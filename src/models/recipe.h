@@ -86,7 +86,8 @@ class Recipe {
   /// By name; the names prefix parameters in checkpoints ("G/4.conv.weight").
   virtual std::map<std::string, std::shared_ptr<torch::nn::Module>> networks() = 0;
   /// What optimizers own, by set, about in the order of use in forward: gradients are averaged
-  /// from the last on, while backward goes on. Default: one set a network, of that network's name,
+  /// from the last on, while backward goes on; what gets none in a phase's last backward (but in
+  /// Step::backward) belongs to the front. Default: one set a network, of that network's name,
   /// in the order of registration.
   virtual std::map<std::string, NamedParameters> parameter_sets();
   /// Sets of which an exponential moving average is kept for samples and export, as "<set>_ema".
@@ -110,7 +111,8 @@ class Recipe {
   virtual torch::Tensor sample(const TensorMap& inputs, const Growth& growth) = 0;
   virtual SampleLayout sample_layout() const { return {}; }
   /// Measures on held-out pictures, without gradient: [N] values by name, whose means over all such
-  /// pictures are logged. Default: none.
+  /// pictures of a data set are logged (under "<name>_<set>" where there are several sets).
+  /// Noise rows are records' numbers. Default: none.
   virtual TensorMap evaluate(const Batch& /*held_out*/, const Growth& /*growth*/,
                              Noise& /*noise*/) {
     return {};

@@ -11,7 +11,7 @@
 namespace pgan::models {
 namespace {
 
-constexpr std::int64_t kMostPreviews = 12;
+constexpr std::int64_t kMostPreviews = 12, kMostChannels = 1 << 13, kLargest = 1024;
 
 /// Options of `--model stargan`; defaults are the published ones.
 class StarganOptions : public RecipeOptions {
@@ -50,6 +50,9 @@ class StarganOptions : public RecipeOptions {
 };
 
 StarganShape shape_for(StarganShape shape, const LabelSets& labels, std::int64_t resolution) {
+  if (resolution > kLargest)
+    throw ConfigError("StarGAN at " + std::to_string(resolution) + " pixels: expected " +
+                      std::to_string(kLargest) + " at most");
   shape.resolution = resolution;
   shape.labels = labels.width();
   shape.head_labels = labels.count();
@@ -75,6 +78,7 @@ class Stargan : public Recipe, public Translator {
     return {{"D", {"D"}}, {"G", {"G"}, options_.n_critic}};
   }
   AdamSettings adam() const override { return {0.5, 0.999, 1e-8}; }
+  std::map<std::string, NamedParameters> parameter_sets() override;
   LossTerms loss(const Phase& phase, const Batch& real, const Growth&, Noise& noise,
                  Step& step) override {
     const torch::Tensor wanted = permuted_labels(real, noise);
@@ -126,12 +130,21 @@ std::vector<std::string> Stargan::notes() const {
   return notes;
 }
 
+/// D's label head first: all its gradient comes with the real terms' backward, and what waits for
+/// its reduction would wait until the end of the other, were it among the last.
+std::map<std::string, NamedParameters> Stargan::parameter_sets() {
+  auto sets = Recipe::parameter_sets();
+  std::ranges::stable_partition(
+      sets.at("D"), [](const auto& parameter) { return parameter.first.starts_with("conv2."); });
+  return sets;
+}
+
 /// Targets: the labels of the whole minibatch, in another order (section 4.1).
 torch::Tensor Stargan::permuted_labels(const Batch& real, Noise& noise) const {
-  const torch::Tensor rows =
-      torch::tensor(real.rows.rows, torch::kInt64).to(real.global_labels.device());
-  const torch::Tensor drawn = noise.permutation().to(rows.device()).index_select(0, rows);
-  return labels_.select(real.global_labels.index_select(0, drawn), real.set);
+  const torch::Tensor order = noise.permutation().cpu();
+  const torch::Tensor drawn = order.index_select(0, torch::tensor(real.rows.rows, torch::kInt64));
+  return labels_.select(real.global_labels.index_select(0, drawn.to(real.global_labels.device())),
+                        real.set);
 }
 
 /// Equation 5: −D(x) + D(G(x,c')) + gradient penalty + λ_cls · cls(x,c).
@@ -146,10 +159,9 @@ LossTerms Stargan::critic_terms(const Batch& real, const torch::Tensor& wanted, 
     if (!head.defined()) head = out.labels;
     return out.patches;
   };
-  const auto make_fake = [&] {
-    step.ready("G");
-    return translate(images, wanted);
-  };
+  // First: most updates of D follow one of D, whose reduction then hides behind G's pass.
+  step.ready("G");
+  const torch::Tensor fake = translate(images, wanted);
   torch::Tensor classification;
   const auto on_real_terms = [&](const torch::Tensor& terms) {
     classification = labels_.loss(head, own, real.set);
@@ -158,7 +170,8 @@ LossTerms Stargan::critic_terms(const Batch& real, const torch::Tensor& wanted, 
   };
   const torch::Tensor mix = noise.uniform({1, 1, 1});
   const WassersteinSettings settings{options_.gp_weight, 1.0, 0.0};
-  const CriticLoss loss = critic_loss(critic, images, make_fake, mix, settings, on_real_terms);
+  const CriticLoss loss = critic_loss(
+      critic, images, [&] { return fake; }, mix, settings, on_real_terms);
   return {loss.rest,
           {{"loss_d", loss.total + options_.cls_weight * classification},
            {"d_real", loss.real.mean()},
@@ -206,16 +219,20 @@ SampleLayout Stargan::sample_layout() const {
   return layout;
 }
 
-/// Label vectors with one attribute of the set, drawn for each row, changed.
+/// Label vectors with one attribute of the set, drawn for each row among those that a flip changes,
+/// changed.
 torch::Tensor Stargan::one_flipped(const torch::Tensor& own, std::int64_t set, Noise& noise) const {
-  const std::vector<std::int64_t> columns = labels_.columns_of(set);
-  const torch::Tensor drawn = noise.integers(std::ssize(columns), {}).to(own.device());
-  torch::Tensor wanted = own.clone();
-  for (std::int64_t i = 0; i < std::ssize(columns); ++i) {
-    const torch::Tensor flipped = labels_.flipped(own, columns[static_cast<std::size_t>(i)]);
-    wanted = torch::where((drawn == i).unsqueeze(1), flipped, wanted);
-  }
-  return wanted;
+  std::vector<torch::Tensor> flipped;
+  for (const std::int64_t column : labels_.columns_of(set))
+    flipped.push_back(labels_.flipped(own, column));
+  const torch::Tensor all = torch::stack(flipped);                  // [A,N,width]
+  const torch::Tensor changes = (all != own).any(2);                // [A,N]
+  const torch::Tensor place = changes.to(torch::kInt64).cumsum(0);  // among these, from 1
+  const torch::Tensor drawn = noise.integers(std::int64_t{1} << 30, {}).to(own.device());
+  const torch::Tensor wanted = drawn.remainder(place[-1].clamp_min(1)) + 1;  // [N]
+  const torch::Tensor chosen = changes.logical_and(place == wanted);         // one a column
+  const torch::Tensor picked = (all * chosen.unsqueeze(2).to(all.scalar_type())).sum(0);
+  return torch::where(chosen.any(0).unsqueeze(1), picked, own);
 }
 
 TensorMap Stargan::evaluate(const Batch& held_out, const Growth&, Noise& noise) {
@@ -228,12 +245,9 @@ TensorMap Stargan::evaluate(const Batch& held_out, const Growth&, Noise& noise) 
   const auto wrong = [&](const torch::Tensor& found, const torch::Tensor& right) {
     return (found != right).index_select(1, columns).to(torch::kFloat32).mean(1);
   };
-  const auto named = [&](std::string name) {
-    return labels_.sets() > 1 ? name.append("_").append(std::to_string(held_out.set)) : name;
-  };
-  return {{named("held_out_label_error"), wrong(recognised(images, held_out.set), own)},
-          {named("held_out_translated_label_error"), wrong(recognised(fake, held_out.set), wanted)},
-          {named("held_out_reconstruction_l1"), (images - back).abs().mean({1, 2, 3})}};
+  return {{"held_out_label_error", wrong(recognised(images, held_out.set), own)},
+          {"held_out_translated_label_error", wrong(recognised(fake, held_out.set), wanted)},
+          {"held_out_reconstruction_l1", (images - back).abs().mean({1, 2, 3})}};
 }
 
 std::string Stargan::architecture() const {
@@ -253,9 +267,15 @@ void StarganOptions::validate() const {
                       std::to_string(most));
   };
   within("n-critic", n_critic, 1000);
-  within("generator-width", shape.generator_width, 1 << 12);
-  within("discriminator-width", shape.discriminator_width, 1 << 12);
+  within("generator-width", shape.generator_width, 1 << 10);
+  within("discriminator-width", shape.discriminator_width, 1 << 10);
   within("discriminator-layers", shape.discriminator_layers, 10);
+  const std::int64_t widest = shape.discriminator_width << (shape.discriminator_layers - 1);
+  if (widest > kMostChannels) {
+    throw ConfigError("--discriminator-width and --discriminator-layers make " +
+                      std::to_string(widest) + " channels: expected " +
+                      std::to_string(kMostChannels) + " at most");
+  }
   if (shape.residual_blocks < 0 || shape.residual_blocks > 100)
     throw ConfigError("--residual-blocks: expected 0 to 100");
   if (!(cls_weight >= 0)) throw ConfigError("--cls-weight: expected 0 or more");

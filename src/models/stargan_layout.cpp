@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/option_set.h"
 #include "models/label_sets.h"
 
 namespace pgan::models {
@@ -161,13 +162,19 @@ std::int64_t resolution_of(const ForeignFile& file) {
   return value;
 }
 
-/// Throws DataError also where a name stands for several, as "age:18:45" does.
+/// Of our own files' "labels", or the names in "attributes" that others have. Throws DataError also
+/// where a name stands for several, as "age:18:45" does.
 LabelSets labels_of(const ForeignFile& file) {
   const std::string& text = entry_of(file, "attributes");
+  LabelOptions options{{text}, {}, {}};
   try {
-    LabelSets labels({{text}, {}, {}}, {});
-    const bool named = std::ranges::none_of(labels.names(), &std::string::empty);
-    if (named && labels.count() == std::ranges::count(text, ',') + 1) return labels;
+    if (const auto whole = file.metadata.find("labels"); whole != file.metadata.end()) {
+      OptionSet([&](OptionVisitor& visitor) {
+        options.visit(visitor);
+      }).assign(LabelSets::values_from(whole->second));
+    }
+    LabelSets labels(options, {});
+    if (labels.sets() == 1 && labels.count() == std::ranges::count(text, ',') + 1) return labels;
   } catch (const ConfigError&) {
   }
   throw DataError("attributes '" + text.substr(0, 200) +
@@ -217,6 +224,9 @@ ForeignFile to_stargan(const ExportedNetworks& networks) {
   }
   std::string attributes;
   try {
+    if (json.at("labels").size() != 1)
+      throw ConfigError("--layout stargan holds networks of one data set: this model knows " +
+                        std::to_string(json.at("labels").size()));
     for (const auto& set : json.at("labels")) {
       for (const std::string name : set.at("attributes"))
         attributes.append(attributes.empty() ? "" : ",").append(name);
@@ -224,6 +234,7 @@ ForeignFile to_stargan(const ExportedNetworks& networks) {
     file.metadata = {{"format", "stargan"},
                      {"network", generator ? "G" : "D"},
                      {"attributes", attributes},
+                     {"labels", json.at("labels").dump()},
                      {"resolution", std::to_string(json.at("resolution").get<std::int64_t>())},
                      {"images", std::to_string(networks.images)}};
   } catch (const nlohmann::json::exception&) {

@@ -22,7 +22,8 @@ void expect_halvings(const char* network, std::int64_t resolution, std::int64_t 
   if (resolution >= factor && resolution % factor == 0) return;
   throw ConfigError(std::string("StarGAN's ") + network + " halves pictures " +
                     std::to_string(halvings) + " times: expected a resolution divisible by " +
-                    std::to_string(factor) + ", found " + std::to_string(resolution));
+                    std::to_string(factor) + ", found " + std::to_string(resolution) +
+                    " (--resolution, --discriminator-layers)");
 }
 
 /// Convolution kernels of the CPU are fastest with the channels of a pixel side by side.

@@ -52,7 +52,8 @@ torch::Tensor Convolution::forward(const torch::Tensor& input) const {
   const torch::Tensor x = input.to(compute_), used = weight.to(compute_);
   const std::int64_t height = (x.size(2) + 2 * shape_.padding - shape_.kernel) / shape_.stride + 1;
   const std::int64_t width = (x.size(3) + 2 * shape_.padding - shape_.kernel) / shape_.stride + 1;
-  if (!shape_.transposed && height * width <= kProductPixels) return as_product(x, used);
+  if (!shape_.transposed && x.is_cpu() && height * width <= kProductPixels)
+    return as_product(x, used);
   if (!shape_.transposed && shape_.stride == 1 && !bias.defined() && x.is_cpu()) {
     if (shape_.padding == 1 && winograd_fits(x, used)) return winograd_convolution(x, used);
     if (shape_.out <= kFewChannels && height % 2 == 0 && width % 2 == 0) return in_fours(x, used);

@@ -110,6 +110,11 @@ bool adam_in_one_pass(torch::Tensor& w, const torch::Tensor& g, torch::Tensor& m
   } else {
     return false;
   }
+  // As an operation in place would: a graph that needs the old values must not be gone back
+  // through.
+  for (const torch::Tensor& changed : {w, m, v}) {
+    if (changed.defined()) changed.unsafeGetTensorImpl()->bump_version();
+  }
   return true;
 }
 

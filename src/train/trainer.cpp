@@ -152,7 +152,7 @@ Trainer::End Trainer::run() {
     }();
     step_seconds_ = timeline_.take();
     account(growth, seconds_since(step_start), directive);
-    if (passed(options_.metrics_kimg)) measure();
+    if (passed(options_.metrics_kimg) || finished()) measure();
     report(progress_.step == 1, growth);
     saver_.after_step(directive, passed(options_.checkpoint_kimg), progress_);
     if (passed(options_.snapshot_kimg)) sample_previews();
@@ -165,10 +165,7 @@ Trainer::End Trainer::run() {
   if (timeline_.tracing()) end_trace();  // of the steps there were
   saver_.last_step(progress_);           // first: sheets and statistics may fail on a full disk
   // A stopped run goes on with its unfinished measurements, as if it had not stopped.
-  if (finished() && counters_.window.steps > 0) {
-    if (!passed(options_.metrics_kimg)) measure();
-    report(true, growth_);
-  }
+  if (finished() && counters_.window.steps > 0) report(true, growth_);
   sample_previews();
   return finished() ? End::done : End::stopped;
 }

@@ -94,7 +94,7 @@ struct TrainerParts {
   torch::Tensor preview_reals = torch::zeros({24, 3, 1, 1}, torch::kUInt8);
   torch::Tensor preview_labels = torch::zeros({24, 0});  ///< float32 [N,C]: of these
   std::int64_t data_sets = 1;                            ///< that batches come from in turn
-  /// By data set: what this rank measures on, row k of K ranks' first being the k-th of all.
+  /// By data set: what this rank measures on; all ranks' together are what is measured on.
   std::vector<data::HeldOut> held_out = {};
   comm::ReducerOptions reducer;
   std::int64_t rollbacks = 0;  ///< the least that a checkpoint's counter is raised to

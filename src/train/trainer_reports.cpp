@@ -93,8 +93,9 @@ Batch Trainer::held_out_batch(std::size_t set, std::int64_t begin, std::int64_t 
   batch.labels = held_out.labels.slice(0, begin, end).to(batch.data["images"].options());
   batch.global_labels = batch.labels;
   batch.rows.global = end - begin;
+  // By record, so that what is drawn for a picture depends on no other and on no rank count.
   for (std::int64_t i = begin; i < end; ++i)
-    batch.rows.rows.push_back(i * parts_.host.size() + parts_.host.rank());
+    batch.rows.rows.push_back(held_out.records[static_cast<std::size_t>(i)]);
   return batch;
 }
 
@@ -103,19 +104,23 @@ Batch Trainer::held_out_batch(std::size_t set, std::int64_t begin, std::int64_t 
 void Trainer::measure() {
   if (options_.metrics_kimg == 0 || parts_.held_out.empty()) return;
   updates_.settle();
+  parts_.host.set_activity("measurements after step " + std::to_string(progress_.step));
   const torch::NoGradGuard no_grad;
   const std::vector<std::unique_ptr<AveragedWeights>> averaged = averaged_weights();
   std::map<std::string, std::pair<double, std::int64_t>> own;  // sum and count
   for (std::size_t set = 0; set < parts_.held_out.size(); ++set) {
     const std::int64_t count = parts_.held_out[set].images.size(0);
+    std::string suffix;
+    if (parts_.held_out.size() > 1) suffix.append("_").append(std::to_string(set));
     for (std::int64_t begin = 0; begin < count; begin += kMeasuredAtOnce) {
       const Batch batch = held_out_batch(set, begin, std::min(begin + kMeasuredAtOnce, count));
       Noise noise(static_cast<std::uint64_t>(options_.seed), static_cast<std::int64_t>(set),
                   "metrics", batch.rows,
                   torch::TensorOptions(parts_.dtype).device(parts_.model_device));
       for (const auto& [name, values] : parts_.recipe.evaluate(batch, growth_, noise)) {
-        own[name].first += values.to(torch::kFloat64).sum().item<double>();
-        own[name].second += values.numel();
+        auto& [sum, number] = own[name + suffix];
+        sum += values.to(torch::kFloat64).sum().item<double>();
+        number += values.numel();
       }
     }
   }

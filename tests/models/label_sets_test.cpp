@@ -18,7 +18,7 @@ using testing::HasSubstr;
 DataFacts faces() {
   DataFacts facts{"faces", {}, false};
   for (const char* name : {"Bald", "Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young"})
-    facts.labels.push_back({name, 0.25, 0, 1, true});
+    facts.labels.push_back({name, 0.5, 0, 1, true});
   return facts;
 }
 
@@ -177,6 +177,15 @@ TEST(LabelSets, BadChoicesAreNamed) {
   options.exclusive = {"Male,Young"};
   options.categorical = {"Young,Male"};
   EXPECT_THAT(message_of(options, {faces()}), HasSubstr("in a group already"));
+  DataFacts often = faces();
+  often.labels[4].mean = often.labels[5].mean = 0.7;
+  options.categorical = {};
+  EXPECT_THAT(message_of(options, {often}), HasSubstr("1.4 of them set on average"));
+  options = chosen({"Male,Young"});
+  options.categorical = {"Male,Young"};
+  EXPECT_THAT(message_of(options, {often}), HasSubstr("exactly one each"));
+  options.categorical = {"Male,"};
+  EXPECT_THAT(message_of(options, {often}), HasSubstr("empty name"));
   EXPECT_THROW(LabelSets::values_from("[{}]"), ConfigError);
   EXPECT_THROW(LabelSets::values_from("nonsense"), ConfigError);
 }

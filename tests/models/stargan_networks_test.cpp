@@ -293,12 +293,12 @@ TEST(StarganNetworks, ShapesWithoutNetworkAreRefused) {
               StarganGenerator({66, 5, 5}, {});
             }),
             "StarGAN's generator halves pictures 2 times: expected a resolution divisible by 4, "
-            "found 66");
+            "found 66 (--resolution, --discriminator-layers)");
   EXPECT_EQ(message([] {
               StarganDiscriminator({32, 5, 5}, {});
             }),
             "StarGAN's discriminator halves pictures 6 times: expected a resolution divisible by "
-            "64, found 32");
+            "64, found 32 (--resolution, --discriminator-layers)");
 }
 
 }  // namespace

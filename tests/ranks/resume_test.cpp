@@ -121,5 +121,51 @@ TEST_F(RunTest, SamplesDependOnTheirSeedAloneAndExportHoldsTheAverage) {
   EXPECT_EQ(nlohmann::json::parse(metadata.at("architecture")).at("latent"), 8);
 }
 
+/// Of another model than the default: the run, its config.ini, a file of networks and a preset each
+/// say which.
+TEST_F(RunTest, TheModelNeedNotBeSaidTwice) {
+  const std::string run = folder_ / "star";
+  const std::string begin =
+      program("pgan-train") + " --model stargan --data " + pack_ +
+      " --attributes Male,Young --generator-width 8 --discriminator-width 8 "
+      "--residual-blocks 1 --discriminator-layers 3 --minibatch 8 --threads 1 "
+      "--progress none --max-steps 1 --run ";
+  const Outcome begun = run_command(begin + run);
+  ASSERT_EQ(begun.code, 0) << begun.output;
+  const std::string quiet = " --threads 1 --progress none --max-steps 2 ";
+  const Outcome resumed = run_command(mpirun(2) + program("pgan-train") + " --run " + run + quiet);
+  EXPECT_EQ(resumed.code, 0) << resumed.output;
+  EXPECT_EQ(checkpoint::open_newest(run).manifest.progress.step, 2);
+  // Done already, on several ranks: it ends at once.
+  const Outcome again = run_command(mpirun(2) + program("pgan-train") + " --run " + run + quiet);
+  EXPECT_EQ(again.code, 0) << again.output;
+  EXPECT_THAT(again.output, HasSubstr("nothing was left to do"));
+
+  const Outcome branched = run_command(program("pgan-train") + " --resume " + run + " --run " +
+                                       (folder_ / "branch") + " --max-steps 3 --progress none");
+  EXPECT_EQ(branched.code, 0) << branched.output;
+  const Outcome from_config =
+      run_command(program("pgan-train") + " --config " + run + "/config.ini --run " +
+                  (folder_ / "fresh") + " --max-steps 1");
+  EXPECT_EQ(from_config.code, 0) << from_config.output;
+  EXPECT_EQ(checkpoint::open_newest(folder_ / "fresh").manifest.recipe, "stargan");
+
+  const std::string all = folder_ / "all.safetensors";
+  ASSERT_EQ(
+      run_command(program("pgan-checkpoint") + " export " + run + " --network all --out " + all)
+          .code,
+      0);
+  const Outcome warm =
+      run_command(program("pgan-train") + " --data " + pack_ + " --init-from " + all + " --run " +
+                  (folder_ / "warm") + " --minibatch 8 --max-steps 1 --progress none");
+  EXPECT_EQ(warm.code, 0) << warm.output;
+  EXPECT_THAT(warm.output, HasSubstr("starting from"));
+  const Outcome preset =
+      run_command(program("pgan-train") + " --data " + pack_ +
+                  " --preset stargan-lecture --discriminator-layers 3 --dry-run");
+  EXPECT_EQ(preset.code, 0) << preset.output;
+  EXPECT_THAT(preset.output, HasSubstr("Male, Young, Pale_Skin"));
+}
+
 }  // namespace
 }  // namespace pgan

@@ -108,7 +108,7 @@ class Recipes : public ::testing::TestWithParam<models::RecipeEntry> {
     setup.dtype = dtype;
     setup.schedule = schedule();
     setup.metrics_kimg = 0.160;
-    if (setup.run.empty()) setup.run = (*folders_)[0] / ("run" + std::to_string(runs_++));
+    if (setup.run.empty()) setup.run = new_run();
     Result result;
     tests::ThreadRanks(ranks).run([&](comm::Communicator& host) {
       const auto recipe = make(dtype, sets);
@@ -157,7 +157,7 @@ class Recipes : public ::testing::TestWithParam<models::RecipeEntry> {
   void expect_exact_resume(std::size_t sets) {
     const Result whole = train(2, torch::kFloat32, sets);
     RunSetup stopped;
-    stopped.run = (*folders_)[0] / ("stopped" + std::to_string(runs_++));
+    stopped.run = new_run();
     stopped.max_steps = 5;
     train(2, torch::kFloat32, sets, stopped);
     stopped.max_steps = 10;
@@ -177,6 +177,10 @@ class Recipes : public ::testing::TestWithParam<models::RecipeEntry> {
     batch.labels = batch.global_labels = packs_[0]->labels().slice(0, 0, 6);
     batch.rows = {{0, 1, 2, 3, 4, 5}, 6};
     return batch;
+  }
+
+  static std::filesystem::path new_run() {
+    return (*folders_)[0] / ("run" + std::to_string(runs_++));
   }
 
   bool takes_several_ = false;
@@ -208,6 +212,19 @@ TEST_P(Recipes, TwoDataSetsGiveTheSameOn1And2Ranks) {
 TEST_P(Recipes, StoppedAndResumedEqualsNeverStoppedBitForBit) {
   expect_exact_resume(1);
   if (takes_several_) expect_exact_resume(2);
+}
+
+/// Only rank 0 reports, so its counters are not the others': what is collective must not go by
+/// them.
+TEST_P(Recipes, ARunThatEndsAtAReportOrIsDoneAlreadyLeavesNoRankWaiting) {
+  RunSetup setup;
+  setup.run = new_run();
+  setup.max_steps = 1;  // the first step is always reported
+  Heard heard;
+  EXPECT_EQ(train(2, torch::kFloat32, 1, setup, &heard).progress.step, 1);
+  EXPECT_EQ(heard.ticks.size(), 1);
+  setup.resume = true;
+  EXPECT_EQ(train(2, torch::kFloat32, 1, setup, &heard).progress.step, 1);
 }
 
 TEST_P(Recipes, MeasuresAreOfEachPictureAndAreLogged) {

@@ -21,7 +21,7 @@ std::string names_of(const models::ExportedNetworks& networks) {
 }  // namespace
 
 ExitCode import_command(const Arguments& arguments) {
-  std::string file, out, layout = "gan-zoo";
+  std::string file, out, layout;
   std::string layouts = "whose: ";
   for (const models::ForeignLayout& one : models::layouts()) {
     layouts.append(&one == models::layouts().data() ? "" : ", ").append(one.name);
@@ -30,7 +30,7 @@ ExitCode import_command(const Arguments& arguments) {
   const auto visit = [&](OptionVisitor& visitor) {
     visitor.field("file", file, "a safetensors file of another program's network");
     visitor.field("out", out, "safetensors file to write; an older one is replaced");
-    visitor.field("layout", layout, layouts);
+    visitor.field("layout", layout, layouts + "; default: what the file says, else gan-zoo");
   };
   if (!parse_command(arguments, "pgan-checkpoint import FILE --out FILE.safetensors [options]",
                      visit, {"file"})) {
@@ -39,10 +39,14 @@ ExitCode import_command(const Arguments& arguments) {
   const std::string example = "pgan-checkpoint import netG.safetensors --out g.safetensors";
   require_option("the file to import", file, example);
   require_option("--out", out, example);
-  const models::ForeignLayout& foreign = models::find_layout(layout);
   require_place(out);
   models::ForeignFile theirs;
   theirs.tensors = checkpoint::read_safetensors(file, &theirs.metadata);
+  if (const auto told = theirs.metadata.find("format");
+      layout.empty() && told != theirs.metadata.end() && told->second != "pt") {
+    layout = told->second;
+  }
+  const models::ForeignLayout& foreign = models::find_layout(layout.empty() ? "gan-zoo" : layout);
   models::ExportedNetworks ours;
   try {
     ours = foreign.from(theirs);

@@ -19,7 +19,7 @@ namespace {
 constexpr std::int64_t kMostPictures = 1000;
 
 constexpr const char* kAbout =
-    "pgan-sample translate: changes pictures by a trained StarGAN. Defaults in [brackets].\n\n"
+    "pgan-sample translate: changes pictures by a trained model. Defaults in [brackets].\n\n"
     "  pgan-sample translate --checkpoint RUN --input FOLDER --out sheet.png\n"
     "      a row a picture, a column an attribute\n"
     "  pgan-sample translate --checkpoint RUN --input me.jpg --set Blond_Hair=1,Young=0 \\\n"

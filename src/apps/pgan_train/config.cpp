@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "apps/pgan_train/model_choice.h"
 #include "apps/pgan_train/training_data.h"
 #include "checkpoint/load.h"
 #include "checkpoint/weights.h"
@@ -57,15 +58,6 @@ bool defines_experiment(const std::string& name) {
 
 OptionSet option_set(TrainConfig& config) {
   return OptionSet([&config](OptionVisitor& visitor) { config.visit(visitor); });
-}
-
-/// The model decides which options exist, so it is looked for first, without parsing.
-std::string model_in(const Arguments& arguments) {
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i].starts_with("--model=")) return arguments[i].substr(8);
-    if (arguments[i] == "--model" && i + 1 < arguments.size()) return arguments[i + 1];
-  }
-  return TrainConfig{}.model;
 }
 
 TrainConfig config_for(const std::string& model) {
@@ -222,7 +214,8 @@ void require_newest(const fs::path& run, const fs::path& asked) {
 
 void TrainConfig::visit(OptionVisitor& visitor) {
   visitor.group("What to train");
-  visitor.field("model", model, "the model (listed at the end)");
+  visitor.field("model", model,
+                "the model (listed at the end); default: that of the run, file or preset given");
   visitor.field(
       "data", data,
       "the pack to train on, a folder made by pgan-data pack; several, one --data each, for "
@@ -324,7 +317,7 @@ ResumePoint resume_point(const TrainConfig& config) {
 }
 
 OptionValues resolve_values(const Arguments& arguments, int ranks) {
-  std::string model = model_in(arguments);
+  std::string model = chosen_model(arguments);
   TrainConfig shape = config_for(model);
   OptionValues values = option_set(shape).parse_command_line(arguments);
   if (const std::string file = given(values, "config"); !file.empty()) {
@@ -363,7 +356,7 @@ TrainConfig make_config(const OptionValues& values) {
 }
 
 std::string train_help(const Arguments& arguments) {
-  TrainConfig config = config_for(model_in(arguments));
+  TrainConfig config = config_for(chosen_model(arguments));
   std::string text =
       "pgan-train: trains a GAN on one rank or many. Defaults in [brackets].\n\n"
       "  pgan-train --data PACK                       one rank\n"

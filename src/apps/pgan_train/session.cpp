@@ -263,6 +263,7 @@ ExitCode Session::train_once() {
       if (!config_.override_run) check_data(*found, packs_);
       check_growth(*found, *schedule_);
     });
+    if (leads()) warn_of_other_rates(*found, config_);
     threads_ = threads_to_keep(*found, config_.threads, threads_, host_);
     at::set_num_threads(static_cast<int>(threads_));
   }

@@ -135,6 +135,16 @@ void check_growth(const checkpoint::Found& found, const train::Schedule& schedul
                     " by then: give the run's schedule, or begin a new run with --init-from");
 }
 
+void warn_of_other_rates(const checkpoint::Found& found, const TrainConfig& config) {
+  const auto before = found.manifest.config.find("total-kimg");
+  const std::string now = exact_text(config.schedule.total_kimg);
+  if (config.schedule.rate_decay == 0 || before == found.manifest.config.end()) return;
+  if (before->second == now) return;
+  log_warning("--total-kimg is " + now + ", the checkpoint's was " + before->second +
+              ": the rate falls to zero over the last " + exact_text(config.schedule.rate_decay) +
+              " of it, so the rates from here on are others than they would have been");
+}
+
 std::int64_t threads_to_keep(const checkpoint::Found& found, std::int64_t asked, std::int64_t here,
                              comm::Communicator& host) {
   const auto& extra = found.manifest.extra;

@@ -46,6 +46,10 @@ std::string ini_text(const OptionValues& lasting);
 /// schedule. Throws ConfigError.
 void check_growth(const checkpoint::Found& found, const train::Schedule& schedule);
 
+/// A line when --total-kimg, and with it the falling rate, is not what the checkpoint was made
+/// with.
+void warn_of_other_rates(const checkpoint::Found& found, const TrainConfig& config);
+
 /// CPU threads for a resumed run. Other counts give other bits: on a machine of as many cores and
 /// with as many ranks a run keeps what it was begun with, unless told otherwise. asked: --threads;
 /// here: what this machine would take.

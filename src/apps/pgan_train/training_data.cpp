@@ -47,6 +47,11 @@ PreviewReals preview_reals(const data::Pack& pack, std::int64_t resolution,
 std::vector<data::HeldOut> held_out_of(const Packs& packs, const TrainConfig& config,
                                        std::int64_t resolution, comm::Communicator& host) {
   if (config.training.metrics_kimg == 0) return {};
+  if (config.split == "all") {
+    if (host.rank() == 0)
+      log_warning("--split all trains on what the packs hold out: nothing is left to measure on");
+    return {};
+  }
   std::vector<data::HeldOut> held_out(packs.size());
   comm::together(host, [&] {
     for (std::size_t i = 0; i < packs.size(); ++i) {
@@ -109,12 +114,16 @@ std::unique_ptr<data::AlternatingLoader> make_loader(const Packs& packs, const T
     return data::StepPlan{
         growth, share_rows(schedule.minibatch_at(growth), group_limit, host.rank(), host.size())};
   };
+  data::LoaderOptions options = config.loader;  // shared among the sets
+  const auto sets = std::ssize(packs);
+  options.threads = std::max<std::int64_t>(1, options.threads / sets);
+  options.prefetch_mib = std::max<std::int64_t>(1, options.prefetch_mib / sets);
   std::vector<std::unique_ptr<data::Loader>> loaders;
   for (const auto& pack : packs) {
     const std::uint64_t own = data::seed_of_set(seed, std::ssize(loaders));
     loaders.push_back(std::make_unique<data::Loader>(
-        pack, data::make_streams(pack->info(), own, config.split == "all"), plan, config.loader,
-        own, config.training.mirror, pinned));
+        pack, data::make_streams(pack->info(), own, config.split == "all"), plan, options, own,
+        config.training.mirror, pinned));
   }
   return std::make_unique<data::AlternatingLoader>(std::move(loaders),
                                                    schedule.minibatch_at(schedule.growth_at(0)));

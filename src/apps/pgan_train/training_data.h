@@ -20,7 +20,7 @@ struct PreviewReals {
   torch::Tensor labels;  ///< float32 [N,C]
 };
 
-/// Collective: the first held-out pictures of a pack at a resolution, or the first of all where
+/// Collective: held-out pictures spread over a pack at a resolution, or the first of all where
 /// none are held out. Their number goes by the size of the sheet they make, 1920x1080 pixels at
 /// most as the published trainer's.
 PreviewReals preview_reals(const data::Pack& pack, std::int64_t resolution,
