@@ -100,9 +100,10 @@ TEST_F(TrainerTest, TheOtherNetworkIsFrozenInEachPhase) {
   tests::ThreadRanks(1).run([&](comm::Communicator& host) {
     train_rank(host, {torch::kFloat32, 1, folder_ / "frozen"}, pack_, *recipe);
   });
-  for (const auto& [name, parameter] : recipe->parameter_sets().at("D"))
+  const auto sets = recipe->parameter_sets();
+  for (const auto& [name, parameter] : sets.at("D"))
     EXPECT_FALSE(parameter.requires_grad());
-  for (const auto& [name, parameter] : recipe->parameter_sets().at("G"))
+  for (const auto& [name, parameter] : sets.at("G"))
     EXPECT_TRUE(parameter.requires_grad());
 }
 
