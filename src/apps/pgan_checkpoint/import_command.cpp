@@ -39,6 +39,7 @@ ExitCode import_command(const Arguments& arguments) {
   const std::string example = "pgan-checkpoint import netG.safetensors --out g.safetensors";
   require_option("the file to import", file, example);
   require_option("--out", out, example);
+  if (!layout.empty()) models::find_layout(layout);  // before any file is read
   require_place(out);
   models::ForeignFile theirs;
   theirs.tensors = checkpoint::read_safetensors(file, &theirs.metadata);
