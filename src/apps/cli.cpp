@@ -3,15 +3,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <future>
 #include <thread>
 #include <utility>
 
 #include "comm/agree.h"
 #include "comm/transports.h"
+#include "core/file_error.h"
 #include "core/launcher.h"
 #include "core/log.h"
 #include "core/version.h"
@@ -95,6 +98,19 @@ int run_serial(const char* program, int argc, char** argv,
     print_error(program, failure.message);
     return static_cast<int>(failure.code);
   }
+}
+
+void require_place(const std::string& option, const std::string& file) {
+  std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  if (folder.empty()) folder = ".";
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored)) {
+    throw ConfigError(option + " " + file + " is a folder: expected a file's name");
+  }
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    throw ConfigError(option + " " + file + ": no such folder " + folder.string());
+  }
+  if (::access(folder.c_str(), W_OK) != 0) throw_file_error("cannot write", file, errno);
 }
 
 void run_parallel(const char* program, int argc, char** argv,

@@ -25,6 +25,10 @@ int run_serial(const char* program, int argc, char** argv,
     const std::function<ExitCode(const Arguments&, comm::Communicator&)>& body,
     std::function<bool()> ending = {});
 
+/// Throws, before any work is done for it, where no file of this name can be written: ConfigError,
+/// or as throw_file_error() does. option: "--out", for messages.
+void require_place(const std::string& option, const std::string& file);
+
 /// Versions of the program and of what it runs on, a line each.
 std::string version_text(const char* program);
 

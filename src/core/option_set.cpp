@@ -241,6 +241,19 @@ OptionValues OptionSet::parse_config(const std::filesystem::path& file) const {
   return values;
 }
 
+std::string OptionSet::value_in_config(const std::filesystem::path& file, const std::string& name) {
+  std::ifstream stream(file);
+  const po::options_description none;
+  try {
+    for (const po::option& option : po::parse_config_file(stream, none, true).options) {
+      if (option.string_key == name && !option.value.empty()) return option.value.front();
+    }
+  } catch (const po::error& error) {
+    throw ConfigError(file.string() + ": " + error.what());
+  }
+  return "";
+}
+
 void OptionSet::assign(const OptionValues& values) const {
   for (const Entry& entry : collect<Entry>(visit_)) {
     if (const auto found = values.find(entry.name); found != values.end()) {

@@ -35,6 +35,9 @@ class OptionSet {
   /// INI file: `name = value` lines, # comments. Lines of a list append, of any other option the
   /// last counts. Throws ConfigError (unreadable, unknown key, empty entry among others).
   OptionValues parse_config(const std::filesystem::path& file) const;
+  /// One option's first value in an INI file whose other names are not known; "" without it. Throws
+  /// ConfigError.
+  static std::string value_in_config(const std::filesystem::path& file, const std::string& name);
   /// Sets the visited fields that have a value. Throws ConfigError for a value of the wrong type.
   void assign(const OptionValues& values) const;
   /// Present values of all fields, in a form that assign() reads back exactly. Throws ConfigError

@@ -36,7 +36,7 @@ torch::Tensor to_bytes(const torch::Tensor& images) {
 
 using Lines = std::vector<std::string>;
 
-constexpr std::int64_t kReadableCell = 64, kRowTitleWidth = 160, kHeadingLines = 3;
+constexpr std::int64_t kReadableCell = 64, kRowTitleWidth = 160, kHeadingLines = 3, kTitleLines = 3;
 constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX, kCapital = 8, kDescent = 4, kMargin = 2;
 constexpr int kLine = kCapital + kDescent + 2;  // of text, in pixels
 
@@ -152,8 +152,8 @@ class Layout {
         broken_each(options.row_titles, kRowTitleWidth, std::max<std::int64_t>(1, height_ / kLine));
     left_ = widest(row_titles_);
     const std::int64_t across = left_ + columns_ * (width_ + gap_) + gap_;
-    title_ = broken(options.title, across, 1);
-    title_height_ = std::ssize(title_) * (kLine + kMargin);
+    title_ = broken(options.title, across, kTitleLines);
+    title_height_ = title_.empty() ? 0 : std::ssize(title_) * kLine + kMargin;
     top_ = title_height_ + most_lines(headings_) * kLine;
   }
 

@@ -26,10 +26,6 @@ bool parse_command(const Arguments& arguments, const std::string& usage,
 /// Throws ConfigError when a value that must be given is empty.
 void require_option(const std::string& name, const std::string& value, const std::string& example);
 
-/// Throws ConfigError when the folder that a file is to be written in does not exist or may not be
-/// written.
-void require_place(const std::string& file);
-
 /// "G_ema" of "G_ema/to_rgb.weight": what a tensor belongs to.
 std::string_view network_of(std::string_view tensor);
 

@@ -85,7 +85,7 @@ ExitCode export_command(const Arguments& arguments) {
   require_option("the checkpoint's folder", folder, example);
   require_option("--out", out, example);
   const models::ForeignLayout* foreign = layout == "pgan" ? nullptr : &models::find_layout(layout);
-  require_place(out);
+  require_place("--out", out);
   const checkpoint::Weights weights = checkpoint::read_weights(folder);
   if (network.empty()) network = default_network(weights, folder);
   TensorMap tensors = select(weights, network, folder);

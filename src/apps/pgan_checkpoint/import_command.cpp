@@ -40,7 +40,7 @@ ExitCode import_command(const Arguments& arguments) {
   require_option("the file to import", file, example);
   require_option("--out", out, example);
   if (!layout.empty()) models::find_layout(layout);  // before any file is read
-  require_place(out);
+  require_place("--out", out);
   models::ForeignFile theirs;
   theirs.tensors = checkpoint::read_safetensors(file, &theirs.metadata);
   if (const auto told = theirs.metadata.find("format");

@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -74,19 +72,6 @@ bool parse_command(const Arguments& given, const std::string& usage, const Optio
 
 void require_option(const std::string& name, const std::string& value, const std::string& example) {
   if (value.empty()) throw ConfigError(name + " is needed, e.g. " + example);
-}
-
-void require_place(const std::string& file) {
-  std::filesystem::path folder = std::filesystem::path(file).parent_path();
-  if (folder.empty()) folder = ".";
-  std::error_code ignored;
-  if (std::filesystem::is_directory(file, ignored)) {
-    throw ConfigError("--out " + file + " is a folder: expected a file's name");
-  }
-  if (!std::filesystem::is_directory(folder, ignored)) {
-    throw ConfigError("--out " + file + ": no such folder " + folder.string());
-  }
-  if (::access(folder.c_str(), W_OK) != 0) throw_file_error("cannot write", file, errno);
 }
 
 std::string_view network_of(std::string_view tensor) {

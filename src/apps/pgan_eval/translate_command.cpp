@@ -220,6 +220,11 @@ TranslateReport evaluate(const TranslateOptions& options, comm::Communicator& ho
     return static_cast<double>(weights.images) / 1000;
   };
   models::Recipe& judge = *parts.judge.recipe;
+  if (host.rank() == 0 && judge.translator() != nullptr) {
+    log_warning("the judge " + options.judge +
+                " is the discriminator of a translating model: where the two were trained together "
+                "it finds what it taught; train one with --model classifier");
+  }
   const std::string judging = judge.classifier()->recogniser();
   const bool averages = std::ranges::count(judge.averaged_sets(), judging) > 0;
   TranslateReport report;
@@ -255,6 +260,9 @@ ExitCode translate_command(const Arguments& arguments, comm::Communicator& host)
   comm::agree(host, [&] {
     set.assign(set.parse_command_line(arguments));
     options.validate();
+  });
+  comm::on_rank_0(host, [&] {
+    if (!options.json.empty()) require_place("--json", options.json);
   });
   const int shared = std::max(1, at::get_num_threads() / std::max(1, host.local_size()));
   at::set_num_threads(options.threads > 0 ? static_cast<int>(options.threads) : shared);

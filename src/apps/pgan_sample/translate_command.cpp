@@ -66,6 +66,7 @@ struct TranslateOptions {
       throw ConfigError("--out is missing: the sheet to write, like sheet.png (or --each FOLDER)");
     if (!out.empty() && !out.ends_with(".png"))
       throw ConfigError("--out " + out + ": expected a file that ends in .png");
+    if (!out.empty()) require_place("--out", out);
     if (!strength.empty() && set.empty())
       throw ConfigError("--strength needs --set: say what to change, like --set Blond_Hair=1");
     if (most < 1 || most > kMostPictures)

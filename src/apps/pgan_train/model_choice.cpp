@@ -2,13 +2,12 @@
 
 #include <exception>
 #include <filesystem>
-#include <fstream>
 
-#include <boost/program_options.hpp>
 #include <nlohmann/json.hpp>
 
 #include "checkpoint/load.h"
 #include "checkpoint/safetensors.h"
+#include "core/option_set.h"
 #include "models/recipe.h"
 
 namespace pgan::apps {
@@ -26,12 +25,7 @@ std::string typed(const Arguments& arguments, const std::string& name) {
 }
 
 std::string model_of_config(const fs::path& file) {
-  std::ifstream stream(file);
-  const boost::program_options::options_description none;
-  for (const auto& option : boost::program_options::parse_config_file(stream, none, true).options) {
-    if (option.string_key == "model" && !option.value.empty()) return option.value.front();
-  }
-  return "";
+  return OptionSet::value_in_config(file, "model");
 }
 
 /// Of a run's or a checkpoint's folder.
