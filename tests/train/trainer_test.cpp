@@ -101,10 +101,8 @@ TEST_F(TrainerTest, TheOtherNetworkIsFrozenInEachPhase) {
     train_rank(host, {torch::kFloat32, 1, folder_ / "frozen"}, pack_, *recipe);
   });
   const auto sets = recipe->parameter_sets();
-  for (const auto& [name, parameter] : sets.at("D"))
-    EXPECT_FALSE(parameter.requires_grad());
-  for (const auto& [name, parameter] : sets.at("G"))
-    EXPECT_TRUE(parameter.requires_grad());
+  for (const auto& [name, parameter] : sets.at("D")) EXPECT_FALSE(parameter.requires_grad());
+  for (const auto& [name, parameter] : sets.at("G")) EXPECT_TRUE(parameter.requires_grad());
 }
 
 }  // namespace
